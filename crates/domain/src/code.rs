@@ -1,0 +1,75 @@
+//! The registry of error codes: fixed names that clients rely on. Their HTTP statuses are the service's business.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal;)+) => {
+        /// An error code of the wire contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+
+            /// The code's name in documents.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Unknown account or wrong password.
+    InvalidCredentials = "USER_1001", "INVALID_CREDENTIALS";
+    /// Right password, account deactivated.
+    AccountDisabled = "USER_1002", "ACCOUNT_DISABLED";
+    /// Right password, address not verified.
+    EmailNotVerified = "USER_1004", "EMAIL_NOT_VERIFIED";
+    /// An authentic token past its time.
+    TokenExpired = "USER_1005", "TOKEN_EXPIRED";
+    /// A token that is missing, malformed, forged, revoked or meant for something else.
+    TokenInvalid = "USER_1006", "TOKEN_INVALID";
+    /// A code that is wrong, used or expired.
+    CodeInvalid = "USER_1008", "CODE_INVALID";
+    /// No such user.
+    UserNotFound = "USER_1101", "USER_NOT_FOUND";
+    /// The address has an account.
+    EmailAlreadyExists = "USER_1102", "EMAIL_ALREADY_EXISTS";
+    /// The password breaks a rule.
+    WeakPassword = "USER_1103", "WEAK_PASSWORD";
+    /// Not an e-mail address.
+    InvalidEmailFormat = "USER_1104", "INVALID_EMAIL_FORMAT";
+    /// The username has an account.
+    UsernameAlreadyExists = "USER_1105", "USERNAME_ALREADY_EXISTS";
+    /// Refresh after the session ended or ran out.
+    SessionExpired = "USER_1202", "SESSION_EXPIRED";
+    /// A rotated refresh token came back.
+    RefreshTokenReused = "USER_1204", "REFRESH_TOKEN_REUSED";
+    /// The request does not have the shape or the values it must.
+    ValidationFailed = "COMMON_9001", "VALIDATION_FAILED";
+    /// Unknown path.
+    NotFound = "COMMON_9003", "NOT_FOUND";
+    /// The path does not know the method.
+    MethodNotAllowed = "COMMON_9004", "METHOD_NOT_ALLOWED";
+    /// The body is too large.
+    PayloadTooLarge = "COMMON_9005", "PAYLOAD_TOO_LARGE";
+    /// The body is not of a type that the path reads.
+    UnsupportedMediaType = "COMMON_9006", "UNSUPPORTED_MEDIA_TYPE";
+    /// The request ran past its limit.
+    Timeout = "COMMON_9007", "TIMEOUT";
+    /// The service has more to do than it can, or a store is down.
+    Overloaded = "COMMON_9008", "OVERLOADED";
+    /// The service failed.
+    Internal = "COMMON_9009", "INTERNAL";
+}

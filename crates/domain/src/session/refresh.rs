@@ -1,0 +1,114 @@
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use super::{IssuedTokens, Session};
+use crate::{
+    caller::Origin,
+    commit::RowChange,
+    event::Actor,
+    identity::{Act, Decision, Identity, Policy, Tries},
+    port::{RefreshClaims, RotateOutcome, Rotation, StoreError, TokenError},
+    user::UserEvent,
+    value::Secret,
+};
+
+/// Why no new tokens were issued.
+#[derive(Debug, Error)]
+pub enum RefreshError {
+    /// The token is no refresh token of this service.
+    #[error("the token is invalid")]
+    TokenInvalid,
+    /// The session has ended or run out.
+    #[error("the session has ended")]
+    SessionExpired,
+    /// The token was rotated before and came back: its session has been ended.
+    #[error("the refresh token was used before")]
+    Reused,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an older generation that comes back means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stale {
+    /// The client lost the answer to its last refresh and asks again.
+    Retry,
+    /// Two parties hold the family's tokens; one of them should not.
+    Reuse,
+}
+
+/// Tells a client's retry from a stolen token: only the generation just before the current one, and only shortly after its rotation.
+pub(crate) fn judge_stale(session: &Session, presented: u64, policy: &Policy, now: DateTime<Utc>) -> Stale {
+    let is_previous = presented + 1 == session.generation;
+    let since = (now - session.rotated_at).to_std().unwrap_or_default();
+    // Strictly less, so that a leeway of zero allows nothing even within the clock's resolution.
+    if is_previous && since < policy.refresh_reuse_leeway { Stale::Retry } else { Stale::Reuse }
+}
+
+/// Decides what follows from a reuse: the whole session ends.
+pub(crate) fn decide_reuse(session: &Session, presented: u64) -> Decision {
+    Decision {
+        events: vec![UserEvent::RefreshReuseDetected { session_id: session.id, generation: presented }],
+        rows: vec![RowChange::DeleteSession(session.id)],
+    }
+}
+
+impl Identity {
+    /// Trades a refresh token for a new pair. Each token is good once; what comes back later ends its session, except a
+    /// retry within the leeway, which gets the current generation again.
+    pub async fn refresh(&self, token: &Secret, origin: &Origin) -> Result<IssuedTokens, RefreshError> {
+        let now = self.now();
+        let claims = self.ports().tokens.verify_refresh(token, now).map_err(|error| match error {
+            TokenError::Invalid => RefreshError::TokenInvalid,
+            TokenError::Expired => RefreshError::SessionExpired,
+        })?;
+        let session = self.rotate(&claims, now, origin).await?;
+        let user = self.ports().users.find(session.user).await?;
+        let user = user.filter(|user| user.is_active).ok_or(RefreshError::SessionExpired)?;
+        Ok(self.issue_tokens(&user, &session))
+    }
+
+    async fn rotate(
+        &self,
+        claims: &RefreshClaims,
+        now: DateTime<Utc>,
+        origin: &Origin,
+    ) -> Result<Session, RefreshError> {
+        let rotation = Rotation {
+            session: claims.session,
+            from_generation: claims.generation,
+            at: now,
+            expires_at: now + self.policy().refresh_token_lifetime,
+        };
+        match self.ports().sessions.rotate(rotation).await? {
+            RotateOutcome::Rotated(session) => Ok(session),
+            RotateOutcome::Gone => Err(RefreshError::SessionExpired),
+            RotateOutcome::Stale(session) => {
+                match judge_stale(&session, claims.generation, self.policy(), now) {
+                    Stale::Retry => Ok(session),
+                    Stale::Reuse => {
+                        self.end_reused(&session, claims.generation, origin).await?;
+                        Err(RefreshError::Reused)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn end_reused(&self, session: &Session, presented: u64, origin: &Origin) -> Result<(), StoreError> {
+        let mut tries = Tries::many();
+        loop {
+            let Some(user) = self.ports().users.find(session.user).await? else { return Ok(()) };
+            if self.ports().sessions.find(session.id).await?.is_none() {
+                return Ok(()); // another reuse of the same family was quicker
+            }
+            let key = self.data_key_of(&user).await?;
+            let act = Act { actor: Actor::User(user.id.into()), origin, now: self.now() };
+            match self.record(user.id, Some(&user), &key, &act, decide_reuse(session, presented)).await {
+                Ok(_) => return Ok(()),
+                Err(error) => tries.again(error)?,
+            }
+        }
+    }
+}

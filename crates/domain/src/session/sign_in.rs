@@ -1,0 +1,190 @@
+use thiserror::Error;
+
+use super::{IssuedTokens, Session};
+use crate::{
+    caller::Origin,
+    commit::RowChange,
+    event::Actor,
+    id::SessionId,
+    identity::{Act, Decision, Identity, Policy, Tries},
+    port::{AccessClaims, HashError, RefreshClaims, StoreError, Verdict},
+    user::{Credential, User, UserEvent},
+    value::{Email, Password, PasswordHash, Username},
+};
+
+/// What a person signs in with.
+#[derive(Debug)]
+pub struct SignIn {
+    /// Who they say they are.
+    pub name: SignInName,
+    /// Their password.
+    pub password: Password,
+}
+
+/// Who a person says they are, as text: what is no valid address or username belongs to nobody.
+#[derive(Clone)]
+pub enum SignInName {
+    /// By address.
+    Email(String),
+    /// By username.
+    Username(String),
+}
+
+impl std::fmt::Debug for SignInName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Email(_) => "Email(***)",
+            Self::Username(_) => "Username(***)",
+        })
+    }
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, Error)]
+pub enum SignInError {
+    /// Unknown account or wrong password; which, is not said.
+    #[error("invalid credentials")]
+    InvalidCredentials,
+    /// The password was right, and the account is deactivated.
+    #[error("the account is disabled")]
+    AccountDisabled,
+    /// The password was right, and the address is not verified yet.
+    #[error("the e-mail address is not verified")]
+    EmailNotVerified,
+    /// The password could not be checked.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Decides a sign-in whose password was right.
+pub(crate) fn decide(
+    user: &User,
+    policy: &Policy,
+    session: Session,
+    rehashed: Option<PasswordHash>,
+    credential: Credential,
+) -> Result<Decision, SignInError> {
+    if !user.is_active {
+        return Err(SignInError::AccountDisabled);
+    }
+    if policy.email_verification && !user.is_verified {
+        return Err(SignInError::EmailNotVerified);
+    }
+    let upgrade = rehashed.map(|password| RowChange::PutCredential(Credential { password, ..credential }));
+    Ok(Decision {
+        events: vec![UserEvent::LoggedIn { session_id: session.id }],
+        rows: upgrade.into_iter().chain([RowChange::PutSession(session)]).collect(),
+    })
+}
+
+impl Identity {
+    /// Signs a person in and opens a session. An unknown account takes as long as a wrong password.
+    pub async fn sign_in(&self, command: SignIn, origin: &Origin) -> Result<IssuedTokens, SignInError> {
+        let known = self.find_by_sign_in_name(&command.name).await?;
+        let credential = match &known {
+            Some(user) => self.ports().credentials.find(user.id).await?,
+            None => None,
+        };
+        let Some((mut user, credential, rehashed)) =
+            self.check_password(known, credential, &command.password).await?
+        else {
+            return Err(SignInError::InvalidCredentials);
+        };
+
+        let mut tries = Tries::many();
+        loop {
+            let now = self.now();
+            let session = self.new_session(&user, origin);
+            let decision =
+                decide(&user, self.policy(), session.clone(), rehashed.clone(), credential.clone())?;
+            let key = self.data_key_of(&user).await?;
+            let act = Act { actor: Actor::User(user.id.into()), origin, now };
+            match self.record(user.id, Some(&user), &key, &act, decision).await {
+                Ok(_) => return Ok(self.issue_tokens(&user, &session)),
+                Err(error) => tries.again(error)?,
+            }
+            // Somebody changed the account meanwhile. If that was its password, the check above is void.
+            let fresh = self.ports().users.find(user.id).await?;
+            let unchanged =
+                self.ports().credentials.find(user.id).await?.is_some_and(|now| now == credential);
+            user = fresh.filter(|_| unchanged).ok_or(SignInError::InvalidCredentials)?;
+        }
+    }
+
+    async fn find_by_sign_in_name(&self, name: &SignInName) -> Result<Option<User>, StoreError> {
+        let users = &self.ports().users;
+        match name {
+            SignInName::Email(text) => match Email::parse(text) {
+                Ok(email) => users.find_by_email(&email).await,
+                Err(_) => Ok(None),
+            },
+            SignInName::Username(text) => match Username::parse(text) {
+                Ok(username) => users.find_by_username(&username).await,
+                Err(_) => Ok(None),
+            },
+        }
+    }
+
+    /// The account and its credential when the password is right, with a new hash where the stored one is outdated.
+    async fn check_password(
+        &self,
+        user: Option<User>,
+        credential: Option<Credential>,
+        password: &Password,
+    ) -> Result<Option<(User, Credential, Option<PasswordHash>)>, HashError> {
+        let hasher = &self.ports().password_hasher;
+        let stored = credential.as_ref().filter(|_| !password.is_too_long()).map(|found| &found.password);
+        let verdict = hasher.verify(password, stored).await?;
+        let (Some(user), Some(credential)) = (user, credential) else { return Ok(None) };
+        Ok(match verdict {
+            Verdict::Mismatch => None,
+            Verdict::Match => Some((user, credential, None)),
+            Verdict::MatchOutdated => Some((user, credential, Some(hasher.hash(password).await?))),
+        })
+    }
+
+    fn new_session(&self, user: &User, origin: &Origin) -> Session {
+        let now = self.now();
+        Session {
+            id: self.new_id::<SessionId>(now),
+            user: user.id,
+            generation: 1,
+            created_at: now,
+            rotated_at: now,
+            last_seen_at: now,
+            expires_at: now + self.policy().refresh_token_lifetime,
+            origin: origin.clone(),
+        }
+    }
+
+    /// A pair of tokens for a session at its generation.
+    pub(super) fn issue_tokens(&self, user: &User, session: &Session) -> IssuedTokens {
+        let now = self.now();
+        let policy = self.policy();
+        let access = AccessClaims {
+            token: self.new_id(now),
+            user: user.id,
+            session: session.id,
+            role: user.role,
+            permissions: user.role.permissions().to_vec(),
+            issued_at: now,
+            expires_at: now + policy.access_token_lifetime,
+        };
+        let refresh = RefreshClaims {
+            session: session.id,
+            generation: session.generation,
+            issued_at: now,
+            expires_at: session.expires_at,
+        };
+        IssuedTokens {
+            access: self.ports().tokens.issue_access(&access),
+            access_expires_in: policy.access_token_lifetime,
+            refresh: self.ports().tokens.issue_refresh(&refresh),
+            refresh_expires_in: (session.expires_at - now).to_std().unwrap_or_default(),
+            session: session.id,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! People's accounts.
+
+mod event;
+mod profile;
+mod register;
+mod update_profile;
+
+use chrono::{DateTime, Utc};
+
+pub use event::{UserCreated, UserEvent};
+pub use profile::{Profile, ProfileChange, ProfileChanges, ProfileField};
+pub use register::{Register, RegisterError, RegisterInput};
+pub use update_profile::{Patch, ProfileUpdate, UpdateProfileError};
+
+use crate::{
+    caller::Role,
+    commit::{Claim, ClaimKey},
+    event::Version,
+    id::{StreamId, UserId},
+    value::PasswordHash,
+};
+
+/// A person's account: what its stream's events add up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// The version of the user's stream.
+    pub version: Version,
+    /// What the person says of themself.
+    pub profile: Profile,
+    /// What they are to the service.
+    pub role: Role,
+    /// May sign in.
+    pub is_active: bool,
+    /// Has shown that the address is theirs.
+    pub is_verified: bool,
+    /// When the account was made.
+    pub created_at: DateTime<Utc>,
+    /// When profile, role or standing last changed.
+    pub updated_at: DateTime<Utc>,
+    /// When they last signed in.
+    pub last_login_at: Option<DateTime<Utc>>,
+}
+
+/// What a person signs in with. Not derived from events: a log is no place for hashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Whose.
+    pub user: UserId,
+    /// The password's hash.
+    pub password: PasswordHash,
+    /// When the password was last changed.
+    pub changed_at: DateTime<Utc>,
+}
+
+impl User {
+    /// The user's stream.
+    pub fn stream(&self) -> StreamId {
+        self.id.into()
+    }
+
+    /// The account after one more event; `None` is no account, before its creation or after its erasure. Never fails: what
+    /// happened has happened.
+    pub fn apply(state: Option<Self>, event: &UserEvent, at: DateTime<Utc>) -> Option<Self> {
+        if let UserEvent::Created { facts, profile } = event {
+            return profile.clone().map(|profile| Self {
+                id: facts.user_id,
+                version: 1,
+                profile,
+                role: facts.role,
+                is_active: facts.is_active,
+                is_verified: facts.is_verified,
+                created_at: at,
+                updated_at: at,
+                last_login_at: None,
+            });
+        }
+        let mut user = state?;
+        user.version += 1;
+        match event {
+            UserEvent::Created { .. }
+            | UserEvent::VerificationRequested { .. }
+            | UserEvent::LoggedOut { .. }
+            | UserEvent::RefreshReuseDetected { .. } => {}
+            UserEvent::Updated { changes, .. } => {
+                for (field, change) in changes.iter().flatten() {
+                    user.profile.set(*field, change.after.clone());
+                }
+                user.updated_at = at;
+            }
+            UserEvent::EmailVerified => {
+                user.is_verified = true;
+                user.updated_at = at;
+            }
+            UserEvent::LoggedIn { .. } => user.last_login_at = Some(at),
+        }
+        Some(user)
+    }
+
+    /// The unique keys this account holds.
+    fn claim_keys(&self) -> Vec<ClaimKey> {
+        let email = ClaimKey::email(&self.profile.email);
+        let username = self.profile.username.as_ref().map(ClaimKey::username);
+        std::iter::once(email).chain(username).collect()
+    }
+
+    /// What must be taken and released when an account becomes another: the one place that says which of its fields are unique.
+    pub fn claims_between(before: Option<&Self>, after: Option<&Self>) -> Vec<Claim> {
+        let Some(owner) = before.or(after).map(|user| user.id.into()) else { return Vec::new() };
+        let held = before.map(Self::claim_keys).unwrap_or_default();
+        let wanted = after.map(Self::claim_keys).unwrap_or_default();
+        let release = held.iter().filter(|key| !wanted.contains(key));
+        let take = wanted.iter().filter(|key| !held.contains(key));
+        let release = release.map(|key| Claim::Release { key: key.clone(), owner });
+        release.chain(take.map(|key| Claim::Take { key: key.clone(), owner })).collect()
+    }
+}

@@ -1,0 +1,181 @@
+use thiserror::Error;
+
+use super::{Credential, Profile, User, UserCreated, UserEvent};
+use crate::{
+    caller::{Origin, Role},
+    commit::{ClaimSpace, CommitError, RowChange},
+    event::Actor,
+    id::{OneTimeCodeId, UserId},
+    identity::{Act, Decision, Identity},
+    port::{HashError, StoreError},
+    seal::DataKey,
+    value::{Password, PasswordHash, PersonName, Phone, ShortText, Username, Violations},
+    verification::{self, OneTimeCode},
+};
+
+/// What a person sends to register, as text.
+#[derive(Debug)]
+pub struct RegisterInput {
+    /// `email`
+    pub email: String,
+    /// `password`
+    pub password: Password,
+    /// `name`
+    pub name: String,
+    /// `username`
+    pub username: Option<String>,
+    /// `phone`
+    pub phone: Option<String>,
+    /// `business_type`
+    pub business_type: Option<String>,
+    /// `business_number`
+    pub business_number: Option<String>,
+    /// `industry`
+    pub industry: Option<String>,
+    /// `region`
+    pub region: Option<String>,
+}
+
+/// A registration whose every field is valid.
+#[derive(Debug)]
+pub struct Register {
+    /// The new account's profile.
+    pub profile: Profile,
+    /// The new account's password.
+    pub password: Password,
+    /// What the account will be.
+    pub role: Role,
+    /// The address needs no proof.
+    pub is_verified: bool,
+}
+
+/// Why nobody was registered.
+#[derive(Debug, Error)]
+pub enum RegisterError {
+    /// Fields are invalid.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+    /// The address has an account.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// The username has an account.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The password could not be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Register {
+    /// Parses what a person sent; all violations at once.
+    pub fn parse(input: RegisterInput) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let profile = parse_profile(&mut violations, &input);
+        let local_part = input.email.rsplit_once('@').map_or("", |(local, _)| local);
+        violations.new_password("password", &input.password, &[local_part, input.name.trim()]);
+        let profile = violations.into_result(profile)?;
+        Ok(Self { profile, password: input.password, role: Role::User, is_verified: false })
+    }
+
+    /// An account made by an operator: its address needs no proof.
+    #[must_use]
+    pub fn by_operator(self, role: Role) -> Self {
+        Self { role, is_verified: true, ..self }
+    }
+}
+
+fn parse_profile(violations: &mut Violations, input: &RegisterInput) -> Option<Profile> {
+    let email = violations.email(&input.email);
+    let name = violations.field("name").parse(PersonName::parse(&input.name));
+    let username = input.username.as_deref().map(Username::parse);
+    let username = violations.field("username").parse_optional(username);
+    let phone = violations.field("phone").parse_optional(input.phone.as_deref().map(Phone::parse));
+    let mut short_text = |field, text: &Option<String>| {
+        violations.field(field).parse_optional(text.as_deref().map(ShortText::parse))
+    };
+    let business_type = short_text("business_type", &input.business_type);
+    let business_number = short_text("business_number", &input.business_number);
+    let industry = short_text("industry", &input.industry);
+    let region = short_text("region", &input.region);
+    Some(Profile {
+        email: email?,
+        username: username?,
+        name: name?,
+        phone: phone?,
+        business_type: business_type?,
+        business_number: business_number?,
+        industry: industry?,
+        region: region?,
+    })
+}
+
+/// What a new account needs that is drawn or computed outside the decision.
+pub(crate) struct Prepared {
+    pub(crate) user_id: UserId,
+    pub(crate) code_id: OneTimeCodeId,
+    pub(crate) password: PasswordHash,
+}
+
+/// Decides a registration: always granted; that address and username are free is what the commit's claims see to.
+pub(crate) fn decide(command: &Register, prepared: Prepared, now: chrono::DateTime<chrono::Utc>) -> Decision {
+    let Prepared { user_id, code_id, password } = prepared;
+    let facts =
+        UserCreated { user_id, role: command.role, is_active: true, is_verified: command.is_verified };
+    let created = UserEvent::Created { facts, profile: Some(command.profile.clone()) };
+    let credential = Credential { user: user_id, password, changed_at: now };
+    let mut decision = Decision { events: vec![created], rows: vec![RowChange::PutCredential(credential)] };
+    if !command.is_verified {
+        let code = OneTimeCode::for_email(code_id, user_id, now);
+        decision.events.push(verification::requested(&code, &command.profile.email));
+        decision.rows.push(RowChange::PutOneTimeCode(code));
+    }
+    decision
+}
+
+impl Identity {
+    /// Registers a person. Unless the address needs no proof, a code is mailed to it.
+    pub async fn register(&self, command: Register, origin: &Origin) -> Result<User, RegisterError> {
+        // The claims decide; asking first spares a taken address or name the cost of a hash.
+        self.refuse_taken(&command.profile).await?;
+        let password = self.ports().password_hasher.hash(&command.password).await?;
+        let now = self.now();
+        let prepared = Prepared { user_id: self.new_id(now), code_id: self.new_id(now), password };
+        let id = prepared.user_id;
+        let actor = if command.is_verified { Actor::System } else { Actor::User(id.into()) };
+
+        let entropy = self.ports().entropy.as_ref();
+        let key = DataKey::generate(entropy);
+        let wrapped = self.ports().master_key.wrap(id.into(), &key, entropy);
+        let mut decision = decide(&command, prepared, now);
+        decision.rows.push(RowChange::PutSubjectKey(wrapped));
+        match self.record(id, None, &key, &Act { actor, origin, now }, decision).await {
+            Ok(user) => Ok(user.ok_or_else(|| StoreError::corrupt("a new account that is none"))?),
+            Err(CommitError::Taken { key }) => Err(taken(key.space())),
+            Err(CommitError::Conflict { .. }) => Err(StoreError::Contention.into()),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    async fn refuse_taken(&self, profile: &Profile) -> Result<(), RegisterError> {
+        let users = &self.ports().users;
+        if users.find_by_email(&profile.email).await?.is_some() {
+            return Err(RegisterError::EmailTaken);
+        }
+        if let Some(username) = &profile.username
+            && users.find_by_username(username).await?.is_some()
+        {
+            return Err(RegisterError::UsernameTaken);
+        }
+        Ok(())
+    }
+}
+
+fn taken(space: ClaimSpace) -> RegisterError {
+    match space {
+        ClaimSpace::Email => RegisterError::EmailTaken,
+        ClaimSpace::Username => RegisterError::UsernameTaken,
+    }
+}

@@ -1,0 +1,150 @@
+use std::fmt;
+
+use thiserror::Error;
+
+use super::{Profile, User, UserEvent};
+use crate::{
+    caller::{Caller, Origin},
+    commit::{ClaimSpace, CommitError},
+    identity::{Act, Decision, Identity, Tries},
+    port::StoreError,
+    value::{PersonName, Phone, ShortText, Username, Violations},
+};
+
+/// What a change does to one field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Patch<T> {
+    /// Leaves it.
+    #[default]
+    Keep,
+    /// Empties it.
+    Clear,
+    /// Sets it.
+    Set(T),
+}
+
+/// A change to a profile: only what it names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileUpdate {
+    /// `name`, which cannot be cleared.
+    pub name: Patch<String>,
+    /// `username`
+    pub username: Patch<String>,
+    /// `phone`
+    pub phone: Patch<String>,
+    /// `business_type`
+    pub business_type: Patch<String>,
+    /// `business_number`
+    pub business_number: Patch<String>,
+    /// `industry`
+    pub industry: Patch<String>,
+    /// `region`
+    pub region: Patch<String>,
+}
+
+/// Why a profile was not changed.
+#[derive(Debug, Error)]
+pub enum UpdateProfileError {
+    /// Fields are invalid.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+    /// Somebody else has the username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// There is no such account (any more).
+    #[error("no such user")]
+    NotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<T: AsRef<str>> Patch<T> {
+    /// The field after the change; an invalid text is noted and leaves it.
+    fn apply<V, E: fmt::Display>(
+        &self,
+        violations: &mut Violations,
+        name: &'static str,
+        field: &mut Option<V>,
+        parse: impl Fn(&str) -> Result<V, E>,
+    ) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *field = None,
+            Self::Set(text) => {
+                if let Some(value) = violations.field(name).parse(parse(text.as_ref())) {
+                    *field = Some(value);
+                }
+            }
+        }
+    }
+}
+
+impl ProfileUpdate {
+    /// The profile after the change.
+    fn apply(&self, before: &Profile) -> Result<Profile, Violations> {
+        let mut violations = Violations::default();
+        let mut after = before.clone();
+        let mut name = Some(before.name.clone());
+        self.name.apply(&mut violations, "name", &mut name, PersonName::parse);
+        match name {
+            Some(name) => after.name = name,
+            None => violations.field("name").refuse("must not be null"),
+        }
+        self.username.apply(&mut violations, "username", &mut after.username, Username::parse);
+        self.phone.apply(&mut violations, "phone", &mut after.phone, Phone::parse);
+        let texts = [
+            (&self.business_type, "business_type", &mut after.business_type),
+            (&self.business_number, "business_number", &mut after.business_number),
+            (&self.industry, "industry", &mut after.industry),
+            (&self.region, "region", &mut after.region),
+        ];
+        for (patch, name, field) in texts {
+            patch.apply(&mut violations, name, field, ShortText::parse);
+        }
+        violations.into_result(Some(after))
+    }
+}
+
+/// Decides a change of profile: one event with what really changed, none when nothing did.
+pub(crate) fn decide(user: &User, update: &ProfileUpdate) -> Result<Decision, Violations> {
+    let after = update.apply(&user.profile)?;
+    let changes = user.profile.changes_to(&after);
+    let fields = changes.keys().copied().collect();
+    let event = UserEvent::Updated { fields, changes: Some(changes.clone()) };
+    let events = if changes.is_empty() { Vec::new() } else { vec![event] };
+    Ok(Decision { events, rows: Vec::new() })
+}
+
+impl Identity {
+    /// The caller's own account.
+    pub async fn get_profile(&self, caller: &Caller) -> Result<User, UpdateProfileError> {
+        self.ports().users.find(caller.user).await?.ok_or(UpdateProfileError::NotFound)
+    }
+
+    /// Changes the caller's own profile; what the change does not name stays.
+    pub async fn update_profile(
+        &self,
+        caller: &Caller,
+        update: &ProfileUpdate,
+        origin: &Origin,
+    ) -> Result<User, UpdateProfileError> {
+        let mut tries = Tries::few();
+        loop {
+            let user = self.get_profile(caller).await?;
+            let decision = decide(&user, update)?;
+            if decision.events.is_empty() {
+                return Ok(user);
+            }
+            let key = self.data_key_of(&user).await?;
+            let act = Act { actor: caller.actor(), origin, now: self.now() };
+            match self.record(user.id, Some(&user), &key, &act, decision).await {
+                Ok(after) => return after.ok_or(UpdateProfileError::NotFound),
+                Err(CommitError::Taken { key }) if key.space() == ClaimSpace::Username => {
+                    return Err(UpdateProfileError::UsernameTaken);
+                }
+                Err(error) => tries.again(error)?,
+            }
+        }
+    }
+}

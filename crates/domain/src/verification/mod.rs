@@ -1,0 +1,85 @@
+//! Proof that a mail address is a person's own: a six-digit code sent to it.
+
+mod verify_email;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+pub use verify_email::{VerifyEmail, VerifyEmailError};
+
+use crate::{
+    id::{OneTimeCodeId, UserId},
+    seal::DataKey,
+    user::UserEvent,
+    value::{Email, Secret},
+};
+
+/// How long a verification code is good.
+pub const CODE_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How often a code may be tried: five guesses at one in a million.
+pub const CODE_ATTEMPTS: u32 = 5;
+
+const CONTEXT: &str = "portcullis one-time code v1";
+const DIGITS: u64 = 1_000_000;
+
+/// A one-time code that was sent, without the code: that is derived from the person's data key when it is mailed and when
+/// it is checked, so that neither the log nor a row can give it away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneTimeCode {
+    /// Which; random, so that each code is another one.
+    pub id: OneTimeCodeId,
+    /// Whose.
+    pub user: UserId,
+    /// What for.
+    pub purpose: Purpose,
+    /// How often it has been tried.
+    pub attempts: u32,
+    /// Until when it is good.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a one-time code proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// That the address is the person's own.
+    VerifyEmail,
+}
+
+impl OneTimeCode {
+    /// A new code that proves an address.
+    pub(crate) fn for_email(id: OneTimeCodeId, user: UserId, now: DateTime<Utc>) -> Self {
+        Self { id, user, purpose: Purpose::VerifyEmail, attempts: 0, expires_at: now + CODE_LIFETIME }
+    }
+}
+
+/// The event that has a code mailed.
+pub(crate) fn requested(code: &OneTimeCode, email: &Email) -> UserEvent {
+    UserEvent::VerificationRequested {
+        code_id: code.id,
+        expires_at: code.expires_at,
+        email: Some(email.clone()),
+    }
+}
+
+impl Purpose {
+    /// The purpose as it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verify_email",
+        }
+    }
+
+    /// Reads a stored purpose.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::VerifyEmail].into_iter().find(|purpose| purpose.as_str() == text)
+    }
+}
+
+/// The six digits that go into the mail.
+pub fn code_digits(key: &DataKey, code: OneTimeCodeId) -> Secret {
+    let derived = key.derive(CONTEXT, code.as_uuid().as_bytes());
+    let (number, _) = derived.split_first_chunk().expect("32 bytes hold 8");
+    // The remainder of 64 bits by a million is uneven by less than one in 10^13.
+    Secret::new(format!("{:06}", u64::from_le_bytes(*number) % DIGITS))
+}
