@@ -1,1 +1,104 @@
-//! Under construction.
+//! Every port of `portcullis-domain` in memory: what tests, examples and embedders start with.
+//!
+//! [`Memory`] is the store, and keeps the whole contract but one word of it: what it holds ends with the process.
+//! [`SystemClock`] and [`OsEntropy`] are the real ones, which production uses too. [`FastPasswordHasher`] and
+//! [`OpaqueTokens`] are for tests and experiments alone; [`ports`] puts all of them together:
+//!
+//! ```
+//! use portcullis_domain::{Identity, Policy};
+//!
+//! let identity = Identity::new(portcullis_memory::ports(), Policy::default());
+//! ```
+
+mod clock;
+mod entropy;
+mod event_store;
+mod mailer;
+mod password_hasher;
+mod row;
+mod subscription;
+mod token;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use portcullis_domain::{
+    Ports, commit::ClaimKey, event::Event, id::StreamId, port::FeedCursor, seal::MasterKey,
+};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub use clock::SystemClock;
+pub use entropy::OsEntropy;
+pub use mailer::Outbox;
+pub use password_hasher::FastPasswordHasher;
+pub use token::OpaqueTokens;
+
+use row::Rows;
+
+/// The store: log, claims, rows, signing keys and cursors behind one lock.
+pub struct Memory {
+    state: Mutex<State>,
+    /// The position of the newest event, for those who wait for one.
+    newest: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    /// All events in the order of their positions, which are 1, 2, 3, …
+    log: Vec<Event>,
+    /// Where in the log each stream's events are.
+    streams: BTreeMap<StreamId, Vec<usize>>,
+    claims: HashMap<ClaimKey, Uuid>,
+    rows: Rows,
+    cursors: HashMap<String, FeedCursor>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self { state: Mutex::default(), newest: watch::Sender::new(0) }
+    }
+
+    /// All of the domain's ports around this store, with a master key drawn now. To replace one of them:
+    /// `Ports { clock, ..memory.ports() }`.
+    pub fn ports(self: &Arc<Self>) -> Ports {
+        Ports {
+            events: self.clone(),
+            users: self.clone(),
+            credentials: self.clone(),
+            sessions: self.clone(),
+            one_time_codes: self.clone(),
+            subject_keys: self.clone(),
+            password_hasher: Arc::new(FastPasswordHasher::new()),
+            tokens: Arc::new(OpaqueTokens::new()),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+            master_key: MasterKey::generate(&OsEntropy),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it is held")
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// All of the domain's ports around an empty store; see [`Memory::ports`].
+pub fn ports() -> Ports {
+    Arc::new(Memory::new()).ports()
+}
+
+/// Without what it holds, which is personal.
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Memory(***)")
+    }
+}
