@@ -1,0 +1,192 @@
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pasetors::{
+    token::UntrustedToken,
+    version4::{LocalToken, PublicToken, V4},
+};
+use portcullis_domain::{
+    key_ring::SigningKey,
+    port::{AccessClaims, RefreshClaims, TokenError, Tokens},
+    value::Secret,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use thiserror::Error;
+
+use crate::{
+    claims::{Access, Bounds, Refresh},
+    key::{Key, KeyError, PublicKey},
+};
+
+/// Longer texts are no tokens of ours and are not looked at. The longest that can be issued has about 2,100 bytes.
+const MAX_TOKEN_LENGTH: usize = 4096;
+/// Keeps tokens short enough to fit [`MAX_TOKEN_LENGTH`], and headers that carry them short enough for any proxy.
+const MAX_NAME_LENGTH: usize = 256;
+/// By how much the clock of the replica that issued a token may be ahead of this one's.
+const CLOCK_LEEWAY: TimeDelta = TimeDelta::seconds(5);
+/// Authenticated with every refresh token but not in it: should another kind of `v4.local` token ever be made with the same
+/// key, neither is taken for the other.
+const REFRESH_PURPOSE: &[u8] = b"portcullis refresh token v1";
+
+/// Makes and checks PASETO v4 tokens with the keys of a key ring: the newest signs, all verify.
+pub struct Paseto {
+    /// Oldest epoch first, at least one.
+    keys: Vec<Key>,
+    issuer: String,
+    audience: String,
+}
+
+/// Tokens cannot be made of these keys and names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PasetoError {
+    /// There is nothing to sign with.
+    #[error("there is no signing key")]
+    NoKey,
+    /// A key is unfit.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The issuer would not fit a token.
+    #[error("the token issuer must be 1 to {MAX_NAME_LENGTH} bytes without control characters")]
+    Issuer,
+    /// The audience would not fit a token.
+    #[error("the token audience must be 1 to {MAX_NAME_LENGTH} bytes without control characters")]
+    Audience,
+}
+
+impl Paseto {
+    /// Takes the keys, in any order, and the names that every token states and must state. The given keys' memory is
+    /// overwritten when this returns.
+    #[expect(clippy::needless_pass_by_value, reason = "the caller's copy of the keys is to end here")]
+    pub fn new(
+        keys: Vec<SigningKey>,
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Result<Self, PasetoError> {
+        let (issuer, audience) = (issuer.into(), audience.into());
+        if !is_name(&issuer) {
+            return Err(PasetoError::Issuer);
+        }
+        if !is_name(&audience) {
+            return Err(PasetoError::Audience);
+        }
+        let mut keys = keys.iter().map(Key::new).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() {
+            return Err(PasetoError::NoKey);
+        }
+        keys.sort_by_key(|key| key.epoch);
+        Ok(Self { keys, issuer, audience })
+    }
+
+    /// The keys that verify access tokens, oldest epoch first.
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.keys.iter().map(Key::to_public).collect()
+    }
+
+    fn signing_key(&self) -> &Key {
+        self.keys.last().expect("the constructor takes no empty ring")
+    }
+
+    fn bounds(&self, issued_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> Bounds {
+        Bounds::new(&self.issuer, &self.audience, issued_at, expires_at)
+    }
+
+    /// Checks what an authentic token says of itself. `Expired` comes last: only a token that was good once is called that.
+    fn check(&self, bounds: &Bounds, now: DateTime<Utc>) -> Result<(), TokenError> {
+        if bounds.iss != self.issuer || bounds.aud != self.audience {
+            return Err(TokenError::Invalid);
+        }
+        let latest = now.checked_add_signed(CLOCK_LEEWAY).unwrap_or(now);
+        if bounds.iat > latest || bounds.nbf > latest {
+            return Err(TokenError::Invalid);
+        }
+        if now >= bounds.exp { Err(TokenError::Expired) } else { Ok(()) }
+    }
+}
+
+impl Tokens for Paseto {
+    fn issue_access(&self, claims: &AccessClaims) -> Secret {
+        let key = self.signing_key();
+        let payload = payload(&Access::new(self.bounds(claims.issued_at, claims.expires_at), claims));
+        let token = PublicToken::sign(&key.secret, &payload, Some(key.access_footer.as_bytes()), None);
+        Secret::new(token.expect("a checked key signs any payload"))
+    }
+
+    fn verify_access(&self, token: &Secret, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
+        let token: UntrustedToken<pasetors::Public, V4> = untrusted(token)?;
+        let key = find(&self.keys, |key| &key.access_footer, token.untrusted_footer())?;
+        let footer = Some(key.access_footer.as_bytes());
+        let trusted = PublicToken::verify(&key.public, &token, footer, None).map_err(invalid)?;
+        let claims: Access = read(trusted.payload())?;
+        self.check(&claims.bounds, now)?;
+        Ok(claims.into_domain())
+    }
+
+    /// The nonce is the PASETO library's own, from the operating system: the library takes none from outside.
+    fn issue_refresh(&self, claims: &RefreshClaims) -> Secret {
+        let key = self.signing_key();
+        let payload = payload(&Refresh::new(self.bounds(claims.issued_at, claims.expires_at), claims));
+        let footer = Some(key.refresh_footer.as_bytes());
+        let token = LocalToken::encrypt(&key.local, &payload, footer, Some(REFRESH_PURPOSE));
+        Secret::new(token.expect("a checked key encrypts any payload, and the system has randomness"))
+    }
+
+    fn verify_refresh(&self, token: &Secret, now: DateTime<Utc>) -> Result<RefreshClaims, TokenError> {
+        let token: UntrustedToken<pasetors::Local, V4> = untrusted(token)?;
+        let key = find(&self.keys, |key| &key.refresh_footer, token.untrusted_footer())?;
+        let footer = Some(key.refresh_footer.as_bytes());
+        let trusted =
+            LocalToken::decrypt(&key.local, &token, footer, Some(REFRESH_PURPOSE)).map_err(invalid)?;
+        let claims: Refresh = read(trusted.payload())?;
+        self.check(&claims.bounds, now)?;
+        Ok(claims.into_domain())
+    }
+}
+
+/// Without the secrets.
+impl fmt::Debug for Paseto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paseto")
+            .field("keys", &self.keys)
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .finish()
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME_LENGTH).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+fn payload(claims: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(claims).expect("claims are texts, numbers and times")
+}
+
+/// Takes a text apart. The base64 in it must be canonical, so that no second text is the same token: the PASETO library's
+/// decoder refuses padding and non-zero spare bits.
+fn untrusted<T>(token: &Secret) -> Result<T, TokenError>
+where
+    T: for<'a> TryFrom<&'a str>,
+{
+    let text = token.expose();
+    if text.len() > MAX_TOKEN_LENGTH {
+        return Err(TokenError::Invalid);
+    }
+    T::try_from(text).map_err(invalid)
+}
+
+/// The key that writes this very footer. Nothing else in a footer has a meaning, so nothing in it is parsed.
+fn find<'a>(keys: &'a [Key], footer: fn(&Key) -> &String, bytes: &[u8]) -> Result<&'a Key, TokenError> {
+    keys.iter().find(|key| footer(key).as_bytes() == bytes).ok_or(TokenError::Invalid)
+}
+
+fn read<T: DeserializeOwned>(payload: &str) -> Result<T, TokenError> {
+    serde_json::from_str(payload).map_err(invalid)
+}
+
+/// Why a token is invalid would only help whoever forges it.
+fn invalid<E>(_: E) -> TokenError {
+    TokenError::Invalid
+}
+
+#[cfg(test)]
+mod tests;
