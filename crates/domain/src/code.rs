@@ -1,11 +1,11 @@
 //! The registry of error codes: fixed names that clients rely on. Their HTTP statuses are the service's business.
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal;)+) => {
+    ($(#[doc = $doc:literal] $variant:ident = $code:literal, $name:literal;)+) => {
         /// An error code of the wire contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
-            $($(#[$doc])* $variant,)+
+            $(#[doc = $doc] $variant,)+
         }
 
         impl Code {
@@ -16,6 +16,13 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $code,)+
+                }
+            }
+
+            /// When it is answered.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $doc.trim_start(),)+
                 }
             }
 

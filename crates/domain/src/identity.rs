@@ -121,7 +121,7 @@ impl Identity {
     }
 
     /// A new id of any kind.
-    pub(crate) fn new_id<I: From<Uuid>>(&self, now: DateTime<Utc>) -> I {
+    pub fn new_id<I: From<Uuid>>(&self, now: DateTime<Utc>) -> I {
         let mut random = [0; 10];
         self.ports.entropy.fill(&mut random);
         uuid_v7(now, random).into()

@@ -9,7 +9,7 @@ use crate::{
     identity::{Act, Decision, Identity, Policy, Tries},
     port::{AccessClaims, HashError, RefreshClaims, StoreError, Verdict},
     user::{Credential, User, UserEvent},
-    value::{Email, Password, PasswordHash, Username},
+    value::{Email, Password, PasswordHash, Username, Violations},
 };
 
 /// What a person signs in with.
@@ -39,9 +39,30 @@ impl std::fmt::Debug for SignInName {
     }
 }
 
+impl SignIn {
+    /// Takes what a person sent: exactly one of address and username.
+    pub fn parse(email: Option<String>, username: Option<String>, password: Password) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let name = match (email, username) {
+            (Some(email), None) => Some(SignInName::Email(email)),
+            (None, Some(username)) => Some(SignInName::Username(username)),
+            _ => {
+                for field in ["email", "username"] {
+                    violations.field(field).refuse("exactly one of email and username is required");
+                }
+                None
+            }
+        };
+        violations.into_result(name.map(|name| Self { name, password }))
+    }
+}
+
 /// Why nobody was signed in.
 #[derive(Debug, Error)]
 pub enum SignInError {
+    /// Not exactly one of address and username.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
     /// Unknown account or wrong password; which, is not said.
     #[error("invalid credentials")]
     InvalidCredentials,

@@ -117,6 +117,9 @@ mod name {
 struct Nothing {}
 
 impl UserEvent {
+    /// The type of the event that has a code mailed.
+    pub const VERIFICATION_REQUESTED: &str = name::VERIFICATION_REQUESTED;
+
     /// The event's type.
     pub const fn event_type(&self) -> &'static str {
         match self {

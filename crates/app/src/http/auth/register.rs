@@ -1,0 +1,72 @@
+use poem::web::Data;
+use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
+use portcullis_domain::{
+    Identity,
+    user::{Register, RegisterError, RegisterInput},
+    value::Password,
+};
+
+use crate::http::{Group, body::Body, client::Client, error::Failed, user::UserResponse};
+
+pub(in crate::http) struct RegisterApi;
+
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct RegisterRequest {
+    /// At most 254 characters; stored as given, compared case-folded.
+    email: String,
+    /// 8 to 128 characters with an upper-case and a lower-case letter, a digit and one of `!@#$%^&*()_+-=`; not a common one, and
+    /// without the address's local part or the name.
+    password: String,
+    /// 2 to 100 letters, digits, spaces and `.'-` of any script.
+    name: String,
+    /// 3 to 32 of `a-z0-9._-`, case-folded.
+    username: Option<String>,
+    /// E.164 or national digits with separators, at most 20 characters.
+    phone: Option<String>,
+    business_type: Option<String>,
+    business_number: Option<String>,
+    industry: Option<String>,
+    region: Option<String>,
+}
+
+#[derive(ApiResponse)]
+enum RegisterResponse {
+    /// The new account.
+    #[oai(status = 201)]
+    Created(Json<UserResponse>),
+}
+
+impl From<RegisterRequest> for RegisterInput {
+    fn from(request: RegisterRequest) -> Self {
+        Self {
+            email: request.email,
+            password: Password::new(request.password),
+            name: request.name,
+            username: request.username,
+            phone: request.phone,
+            business_type: request.business_type,
+            business_number: request.business_number,
+            industry: request.industry,
+            region: request.region,
+        }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/v1/auth", tag = "Group::Authentication")]
+impl RegisterApi {
+    /// Register a person.
+    ///
+    /// A six-digit code is mailed to the address; `POST /auth/verify-email` takes it.
+    #[oai(path = "/register", method = "post", operation_id = "register")]
+    async fn register(
+        &self,
+        identity: Data<&Identity>,
+        client: Client,
+        body: Body<RegisterRequest>,
+    ) -> Result<RegisterResponse, Failed<RegisterError>> {
+        let command = Register::parse(body.0.into()).map_err(RegisterError::from)?;
+        let user = identity.register(command, &client.0).await?;
+        Ok(RegisterResponse::Created(Json(user.into())))
+    }
+}

@@ -1,0 +1,139 @@
+//! A JSON body that is checked before it is read: too large, of another type, not JSON, an unknown field, a missing one, one of
+//! another type. The framework's own messages repeat what was sent, which may be a password, so these are made here from the
+//! body's schema.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use poem::{Request, RequestBody, Result, http::header};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    error::ContentTypeError,
+    payload::{Json, Payload},
+    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
+    types::{ParseFromJSON, Type},
+};
+use portcullis_domain::code::Code;
+use serde_json::{Map, Value};
+
+use super::error::Failure;
+
+/// The largest body.
+const MAX_LENGTH: usize = 64 * 1024;
+/// A larger body is read and dropped up to here, so that a client that is still sending hears why.
+const MAX_DRAINED: usize = 8 * 1024 * 1024;
+/// How much of an unknown field's name is repeated.
+const MAX_NAME_SHOWN: usize = 64;
+
+/// A request's body.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = vec![MetaMediaType { content_type: Json::<T>::CONTENT_TYPE, schema: T::schema_ref() }];
+        Some(MetaRequest { description: None, content, required: !schema::<T>().required.is_empty() })
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        let bytes = read(body.take()?).await?;
+        if !bytes.is_empty() {
+            check_content_type::<T>(request)?;
+        }
+        let object = if bytes.is_empty() { Map::new() } else { parse_object(&bytes)? };
+        check_shape::<T>(&object)?;
+        let parsed = T::parse_from_json(Some(object.into()));
+        parsed.map(Self).map_err(|_| Failure::new(Code::ValidationFailed).into())
+    }
+}
+
+async fn read(body: poem::Body) -> Result<Vec<u8>> {
+    let mut stream = body.into_bytes_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| Failure::invalid("the body cannot be read"))?;
+        length += chunk.len();
+        if length > MAX_DRAINED {
+            break;
+        }
+        if length <= MAX_LENGTH {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if length > MAX_LENGTH {
+        return Err(Failure::new(Code::PayloadTooLarge).into());
+    }
+    Ok(bytes)
+}
+
+fn check_content_type<T: ParseFromJSON>(request: &Request) -> Result<()> {
+    let content_type = request.header(header::CONTENT_TYPE).ok_or(ContentTypeError::ExpectContentType)?;
+    if Json::<T>::check_content_type(content_type) {
+        Ok(())
+    } else {
+        Err(ContentTypeError::NotSupported { content_type: String::new() }.into())
+    }
+}
+
+fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Failure::invalid("the body must be a JSON object")),
+        Err(error) => {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Err(Failure::invalid(&format!("the body is not JSON, at {place}")))
+        }
+    }
+}
+
+/// The schema of a body's type, by itself.
+fn schema<T: Type>() -> MetaSchema {
+    let mut registry = Registry::new();
+    T::register(&mut registry);
+    match T::schema_ref() {
+        MetaSchemaRef::Inline(schema) => *schema,
+        MetaSchemaRef::Reference(name) => registry.schemas.remove(&name).unwrap_or(MetaSchema::ANY),
+    }
+}
+
+/// Compares a body with its schema, field by field.
+fn check_shape<T: Type>(object: &Map<String, Value>) -> Result<(), Failure> {
+    let schema = schema::<T>();
+    let mut wrong: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in schema.required.iter().filter(|name| !object.contains_key(**name)) {
+        wrong.insert((*name).to_owned(), vec!["is required".to_owned()]);
+    }
+    for (name, value) in object {
+        let problem = match schema.properties.iter().find(|(property, _)| property == name) {
+            None => Some("is not a field of this request".to_owned()),
+            Some((_, property)) => wrong_type(property, schema.required.contains(&name.as_str()), value),
+        };
+        if let Some(problem) = problem {
+            wrong.insert(name.chars().take(MAX_NAME_SHOWN).collect(), vec![problem]);
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::invalid_fields(&wrong)) }
+}
+
+fn wrong_type(property: &MetaSchemaRef, is_required: bool, value: &Value) -> Option<String> {
+    let MetaSchemaRef::Inline(schema) = property else { return None };
+    let fits = match (schema.ty, value) {
+        (_, Value::Null) => !is_required,
+        ("string", value) => value.is_string(),
+        ("boolean", value) => value.is_boolean(),
+        ("integer", value) => value.is_i64() || value.is_u64(),
+        ("number", value) => value.is_number(),
+        ("array", value) => value.is_array(),
+        ("object", value) => value.is_object(),
+        _ => true,
+    };
+    let article = if schema.ty.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
+    (!fits).then(|| format!("must be {article} {}", schema.ty))
+}

@@ -1,0 +1,413 @@
+//! The one place where failures become answers: which code, which status, which details. A new failure of a use case breaks
+//! the build here.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use poem::{
+    Response,
+    error::{MethodNotAllowedError, NotFoundError, ReadBodyError, ResponseError},
+    http::{HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse, Object,
+    error::{AuthorizationError, ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError},
+    payload::{Json, Payload},
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::Type,
+};
+use portcullis_domain::{
+    code::Code,
+    port::{HashError, Source, StoreError},
+    session::{AuthenticateError, RefreshError, SignInError, SignOutError},
+    user::{RegisterError, UpdateProfileError},
+    value::{PasswordRule, Violations},
+    verification::VerifyEmailError,
+};
+use serde_json::{Map, Value, json};
+
+use super::timestamp::Timestamp;
+
+/// How long to wait before asking a store again that just failed.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// The body of every error.
+#[derive(Object)]
+struct ErrorResponse {
+    /// One of the codes of the contract, such as `USER_1001`.
+    error_code: String,
+    /// What went wrong, for a person.
+    message: String,
+    /// What went wrong, for a program; for field errors `fields` maps a field's name to a list of messages.
+    details: Value,
+    /// When.
+    timestamp: Timestamp,
+    /// The request's id, by which the log has more.
+    request_id: String,
+}
+
+/// A request that failed: everything its answer says, and the cause that only the log says.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: Code,
+    message: &'static str,
+    details: Map<String, Value>,
+    retry_after: Option<Duration>,
+    cause: Option<Source>,
+}
+
+const fn status(code: Code) -> StatusCode {
+    match code {
+        Code::CodeInvalid | Code::WeakPassword | Code::InvalidEmailFormat | Code::ValidationFailed => {
+            StatusCode::BAD_REQUEST
+        }
+        Code::InvalidCredentials
+        | Code::TokenExpired
+        | Code::TokenInvalid
+        | Code::SessionExpired
+        | Code::RefreshTokenReused => StatusCode::UNAUTHORIZED,
+        Code::AccountDisabled | Code::EmailNotVerified => StatusCode::FORBIDDEN,
+        Code::UserNotFound | Code::NotFound => StatusCode::NOT_FOUND,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::EmailAlreadyExists | Code::UsernameAlreadyExists => StatusCode::CONFLICT,
+        Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Timeout => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+const fn message(code: Code) -> &'static str {
+    match code {
+        Code::InvalidCredentials => "Invalid email or password",
+        Code::AccountDisabled => "This account is deactivated",
+        Code::EmailNotVerified => "The e-mail address is not verified yet",
+        Code::TokenExpired => "The token has expired",
+        Code::TokenInvalid => "The token is missing or invalid",
+        Code::CodeInvalid => "The code is wrong, used or expired",
+        Code::UserNotFound => "There is no such user",
+        Code::EmailAlreadyExists => "This e-mail address is already registered",
+        Code::WeakPassword => "The password is too weak",
+        Code::InvalidEmailFormat => "This is not an e-mail address",
+        Code::UsernameAlreadyExists => "This username is already taken",
+        Code::SessionExpired => "The session has ended; sign in again",
+        Code::RefreshTokenReused => "The refresh token was used before; the session has been ended",
+        Code::ValidationFailed => "The request is not valid",
+        Code::NotFound => "There is nothing at this path",
+        Code::MethodNotAllowed => "This path does not know the method",
+        Code::PayloadTooLarge => "The body is too large",
+        Code::UnsupportedMediaType => "The body must be application/json",
+        Code::Timeout => "The request took too long",
+        Code::Overloaded => "The service is busy; try again later",
+        Code::Internal => "The service failed; the log says more under the request id",
+    }
+}
+
+impl Failure {
+    pub(super) fn new(code: Code) -> Self {
+        Self { code, message: message(code), details: Map::new(), retry_after: None, cause: None }
+    }
+
+    /// A request whose fields are not what they must be.
+    pub(super) fn invalid_fields(fields: &BTreeMap<impl AsRef<str> + Ord, Vec<String>>) -> Self {
+        Self::new(Code::ValidationFailed).with_fields(fields)
+    }
+
+    /// A request that is not valid as a whole.
+    pub(super) fn invalid(reason: &str) -> Self {
+        let mut failure = Self::new(Code::ValidationFailed);
+        failure.details.insert("reason".to_owned(), reason.into());
+        failure
+    }
+
+    fn with_fields(mut self, fields: &BTreeMap<impl AsRef<str> + Ord, Vec<String>>) -> Self {
+        let fields: Map<_, _> = fields.iter().map(|(name, texts)| (name.as_ref().to_owned(), json!(texts))).collect();
+        self.details.insert("fields".to_owned(), fields.into());
+        self
+    }
+
+    fn caused_by(mut self, cause: impl Into<Source>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Turns whatever the framework or an endpoint failed with into a failure.
+    pub(super) fn from_error(error: poem::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(failure) => return failure,
+            Err(error) => error,
+        };
+        if error.is::<NotFoundError>() {
+            Self::new(Code::NotFound)
+        } else if error.is::<MethodNotAllowedError>() {
+            Self::new(Code::MethodNotAllowed)
+        } else if error.is::<ContentTypeError>() {
+            Self::new(Code::UnsupportedMediaType)
+        } else if error.is::<AuthorizationError>() {
+            Self::new(Code::TokenInvalid)
+        } else if let Some(error) = error.downcast_ref::<ReadBodyError>() {
+            match error {
+                ReadBodyError::PayloadTooLarge => Self::new(Code::PayloadTooLarge),
+                _ => Self::invalid("the body cannot be read"),
+            }
+        } else if error.is::<ParseRequestPayloadError>() || error.is::<ParsePathError>() || error.is::<ParseParamError>()
+        {
+            // Their texts repeat what was sent, which may be a secret.
+            Self::new(Code::ValidationFailed)
+        } else {
+            Self::new(Code::Internal).caused_by(error.to_string())
+        }
+    }
+
+    /// The code, for the log.
+    pub(super) const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The answer.
+    pub(super) fn into_response(self, request_id: &str, now: chrono::DateTime<chrono::Utc>) -> Response {
+        let body = ErrorResponse {
+            error_code: self.code.as_str().to_owned(),
+            message: self.message.to_owned(),
+            details: self.details.into(),
+            timestamp: now.into(),
+            request_id: request_id.to_owned(),
+        };
+        let mut response = poem::IntoResponse::into_response(Json(body));
+        response.set_status(status(self.code));
+        let headers = response.headers_mut();
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if status(self.code) == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.as_str())
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+impl ResponseError for Failure {
+    fn status(&self) -> StatusCode {
+        status(self.code)
+    }
+}
+
+/// A use case's failures as answers of an endpoint: `CODES` is what the OpenAPI document says of them.
+pub(super) trait Fails: Send + Sync + 'static {
+    const CODES: &'static [Code];
+
+    fn into_failure(self) -> Failure;
+}
+
+/// The failing side of an endpoint's answer.
+pub(super) struct Failed<E>(Failure, std::marker::PhantomData<E>);
+
+impl<E: Fails> From<E> for Failed<E> {
+    fn from(error: E) -> Self {
+        Self(error.into_failure(), std::marker::PhantomData)
+    }
+}
+
+impl<E> From<Failed<E>> for poem::Error {
+    fn from(failed: Failed<E>) -> Self {
+        failed.0.into()
+    }
+}
+
+impl<E: Fails> ApiResponse for Failed<E> {
+    fn meta() -> MetaResponses {
+        let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+        for code in E::CODES {
+            by_status.entry(status(*code).as_u16()).or_default().push(*code);
+        }
+        let describe = |codes: Vec<Code>| {
+            let lines = codes.iter().map(|code| format!("`{}` {}: {}", code.as_str(), code.name(), code.meaning()));
+            lines.collect::<Vec<_>>().join("\n\n")
+        };
+        let mut responses: Vec<_> =
+            by_status.into_iter().map(|(status, codes)| error_response(Some(status), describe(codes))).collect();
+        responses.push(error_response(None, "Any other failure, in the same shape.".to_owned()));
+        MetaResponses { responses }
+    }
+
+    fn register(registry: &mut Registry) {
+        ErrorResponse::register(registry);
+    }
+}
+
+fn error_response(status: Option<u16>, description: String) -> MetaResponse {
+    MetaResponse {
+        // The registry wants texts that live as long as the program; these are made once for each endpoint.
+        description: description.leak(),
+        status,
+        status_range: None,
+        content: vec![MetaMediaType {
+            content_type: Json::<ErrorResponse>::CONTENT_TYPE,
+            schema: ErrorResponse::schema_ref(),
+        }],
+        headers: Vec::new(),
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Contention => {
+                Self::new(Code::Overloaded).retry_after(STORE_RETRY).caused_by(error)
+            }
+            StoreError::Corrupt(_) => Self::new(Code::Internal).caused_by(error),
+        }
+    }
+}
+
+impl From<HashError> for Failure {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy { retry_after } => Self::new(Code::Overloaded).retry_after(retry_after),
+            HashError::Failed(_) => Self::new(Code::Internal).caused_by(error),
+        }
+    }
+}
+
+impl From<Violations> for Failure {
+    fn from(violations: Violations) -> Self {
+        let code = if violations.email_error().is_some() {
+            Code::InvalidEmailFormat
+        } else if !violations.password_rules().is_empty() {
+            Code::WeakPassword
+        } else {
+            Code::ValidationFailed
+        };
+        let mut failure = Self::new(code).with_fields(violations.fields());
+        if !violations.password_rules().is_empty() {
+            let reasons: Vec<_> = violations.password_rules().iter().map(|rule| PasswordRule::name(*rule)).collect();
+            failure.details.insert("reasons".to_owned(), json!(reasons));
+        }
+        failure
+    }
+}
+
+impl Fails for RegisterError {
+    const CODES: &'static [Code] = &[
+        Code::ValidationFailed,
+        Code::InvalidEmailFormat,
+        Code::WeakPassword,
+        Code::EmailAlreadyExists,
+        Code::UsernameAlreadyExists,
+        Code::Overloaded,
+    ];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Invalid(violations) => violations.into(),
+            Self::EmailTaken => Failure::new(Code::EmailAlreadyExists),
+            Self::UsernameTaken => Failure::new(Code::UsernameAlreadyExists),
+            Self::Hash(error) => error.into(),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for VerifyEmailError {
+    const CODES: &'static [Code] = &[Code::ValidationFailed, Code::CodeInvalid];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::CodeInvalid => Failure::new(Code::CodeInvalid),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for SignInError {
+    const CODES: &'static [Code] = &[
+        Code::ValidationFailed,
+        Code::InvalidCredentials,
+        Code::AccountDisabled,
+        Code::EmailNotVerified,
+        Code::Overloaded,
+    ];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Invalid(violations) => violations.into(),
+            Self::InvalidCredentials => Failure::new(Code::InvalidCredentials),
+            Self::AccountDisabled => Failure::new(Code::AccountDisabled),
+            Self::EmailNotVerified => Failure::new(Code::EmailNotVerified),
+            Self::Hash(error) => error.into(),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for RefreshError {
+    const CODES: &'static [Code] =
+        &[Code::ValidationFailed, Code::TokenInvalid, Code::SessionExpired, Code::RefreshTokenReused];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::TokenInvalid => Failure::new(Code::TokenInvalid),
+            Self::SessionExpired => Failure::new(Code::SessionExpired),
+            Self::Reused => Failure::new(Code::RefreshTokenReused),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for AuthenticateError {
+    const CODES: &'static [Code] = &[Code::TokenInvalid, Code::TokenExpired];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::TokenInvalid => Failure::new(Code::TokenInvalid),
+            Self::TokenExpired => Failure::new(Code::TokenExpired),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for SignOutError {
+    const CODES: &'static [Code] = &[Code::ValidationFailed, Code::TokenInvalid, Code::TokenExpired];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for UpdateProfileError {
+    const CODES: &'static [Code] = &[
+        Code::ValidationFailed,
+        Code::TokenInvalid,
+        Code::TokenExpired,
+        Code::UserNotFound,
+        Code::UsernameAlreadyExists,
+    ];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Invalid(violations) => violations.into(),
+            Self::UsernameTaken => Failure::new(Code::UsernameAlreadyExists),
+            Self::NotFound => Failure::new(Code::UserNotFound),
+            Self::Store(error) => error.into(),
+        }
+    }
+}

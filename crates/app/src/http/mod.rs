@@ -1,0 +1,67 @@
+//! The HTTP API: one endpoint a file, each with its own wire types, which become commands of the domain at once.
+
+mod auth;
+mod bearer;
+mod body;
+mod boundary;
+mod client;
+mod document;
+mod error;
+mod health;
+mod timestamp;
+mod user;
+
+use std::time::Duration;
+
+use poem::{EndpointExt, endpoint::BoxEndpoint};
+use poem_openapi::{OpenApi, OpenApiService, Tags};
+use portcullis_domain::Identity;
+
+/// The groups of the OpenAPI document.
+#[derive(Tags)]
+enum Group {
+    /// Registration, verification, sign-in and tokens.
+    Authentication,
+    /// A person's own account.
+    Users,
+    /// How the service is.
+    Service,
+}
+
+/// Every endpoint of the API.
+fn api() -> impl OpenApi {
+    let auth = (
+        auth::RegisterApi,
+        auth::VerifyEmailApi,
+        auth::LoginApi,
+        auth::RefreshApi,
+        auth::LogoutApi,
+        auth::MeApi,
+    );
+    (auth, user::ProfileApi, health::HealthApi)
+}
+
+/// The API with its description; the code is the source of both.
+fn service() -> OpenApiService<impl OpenApi, ()> {
+    OpenApiService::new(api(), "Portcullis", env!("CARGO_PKG_VERSION"))
+        .description("Identity and authentication: registration, sign-in, sessions, profiles.")
+}
+
+/// The OpenAPI document as JSON.
+pub fn openapi_json() -> String {
+    let mut document = service().spec();
+    document.push('\n');
+    document
+}
+
+/// The OpenAPI document as YAML.
+pub fn openapi_yaml() -> String {
+    service().spec_yaml()
+}
+
+/// Everything the service serves; whatever goes wrong inside is answered in the one error shape.
+pub(crate) fn endpoint(identity: Identity, request_timeout: Duration) -> BoxEndpoint<'static, poem::Response> {
+    let service = service();
+    let documents = document::routes(&service);
+    boundary::Boundary::new(documents.nest("/", service), identity, request_timeout).boxed()
+}

@@ -1,0 +1,71 @@
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, payload::Json, types::MaybeUndefined};
+use portcullis_domain::{
+    Identity,
+    user::{Patch, ProfileUpdate, UpdateProfileError},
+};
+
+use super::UserResponse;
+use crate::http::{Group, bearer::Bearer, body::Body, client::Client, error::Failed};
+
+pub(in crate::http) struct ProfileApi;
+
+/// What is named is changed; `null` empties a field, which the name does not allow.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct ProfileRequest {
+    name: MaybeUndefined<String>,
+    username: MaybeUndefined<String>,
+    phone: MaybeUndefined<String>,
+    business_type: MaybeUndefined<String>,
+    business_number: MaybeUndefined<String>,
+    industry: MaybeUndefined<String>,
+    region: MaybeUndefined<String>,
+}
+
+fn patch(field: MaybeUndefined<String>) -> Patch<String> {
+    match field {
+        MaybeUndefined::Undefined => Patch::Keep,
+        MaybeUndefined::Null => Patch::Clear,
+        MaybeUndefined::Value(text) => Patch::Set(text),
+    }
+}
+
+impl From<ProfileRequest> for ProfileUpdate {
+    fn from(request: ProfileRequest) -> Self {
+        Self {
+            name: patch(request.name),
+            username: patch(request.username),
+            phone: patch(request.phone),
+            business_type: patch(request.business_type),
+            business_number: patch(request.business_number),
+            industry: patch(request.industry),
+            region: patch(request.region),
+        }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/v1/users", tag = "Group::Users")]
+impl ProfileApi {
+    /// The caller's own account.
+    #[oai(path = "/me", method = "get", operation_id = "get_profile")]
+    async fn get_profile(
+        &self,
+        identity: Data<&Identity>,
+        bearer: Bearer,
+    ) -> Result<Json<UserResponse>, Failed<UpdateProfileError>> {
+        Ok(Json(identity.get_profile(&bearer.0).await?.into()))
+    }
+
+    /// Change the caller's own profile: only what the request names.
+    #[oai(path = "/me", method = "put", operation_id = "update_profile")]
+    async fn update_profile(
+        &self,
+        identity: Data<&Identity>,
+        bearer: Bearer,
+        client: Client,
+        body: Body<ProfileRequest>,
+    ) -> Result<Json<UserResponse>, Failed<UpdateProfileError>> {
+        Ok(Json(identity.update_profile(&bearer.0, &body.0.into(), &client.0).await?.into()))
+    }
+}

@@ -1,0 +1,78 @@
+use poem_openapi::{Enum, Object};
+use portcullis_domain::{caller::Role, user::User};
+use uuid::Uuid;
+
+use crate::http::timestamp::Timestamp;
+
+/// An account.
+#[derive(Object)]
+#[oai(rename = "UserResponse")]
+pub(in crate::http) struct UserResponse {
+    id: Uuid,
+    email: String,
+    username: Option<String>,
+    name: String,
+    phone: Option<String>,
+    business_type: Option<String>,
+    business_number: Option<String>,
+    industry: Option<String>,
+    region: Option<String>,
+    role: RoleName,
+    /// May sign in.
+    is_active: bool,
+    /// Has shown that the address is theirs.
+    is_verified: bool,
+    /// Always null: this version knows people, not companies.
+    company: Option<serde_json::Value>,
+    /// The history of this account.
+    stream_id: Uuid,
+    stream_version: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    last_login_at: Option<Timestamp>,
+}
+
+#[derive(Enum)]
+#[oai(rename_all = "lowercase")]
+enum RoleName {
+    User,
+    Moderator,
+    Admin,
+}
+
+impl From<Role> for RoleName {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::User => Self::User,
+            Role::Moderator => Self::Moderator,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+impl From<User> for UserResponse {
+    fn from(user: User) -> Self {
+        let stream_id = user.stream().into();
+        let profile = user.profile;
+        Self {
+            id: user.id.into(),
+            email: profile.email.into_string(),
+            username: profile.username.map(|text| text.into_string()),
+            name: profile.name.into_string(),
+            phone: profile.phone.map(|text| text.into_string()),
+            business_type: profile.business_type.map(|text| text.into_string()),
+            business_number: profile.business_number.map(|text| text.into_string()),
+            industry: profile.industry.map(|text| text.into_string()),
+            region: profile.region.map(|text| text.into_string()),
+            role: user.role.into(),
+            is_active: user.is_active,
+            is_verified: user.is_verified,
+            company: None,
+            stream_id,
+            stream_version: user.version,
+            created_at: user.created_at.into(),
+            updated_at: user.updated_at.into(),
+            last_login_at: user.last_login_at.map(Into::into),
+        }
+    }
+}
