@@ -160,7 +160,7 @@ impl fmt::Debug for Sealed {
     }
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests {
     use uuid::Uuid;
 

@@ -112,3 +112,48 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::id::{SessionId, UserId};
+
+    const ROTATED_AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    /// What generation `presented` means to a session at generation 5, some time after its rotation.
+    fn judge(presented: u64, after: Duration, leeway: Duration) -> Stale {
+        let session = Session {
+            id: SessionId::new(Uuid::from_u128(1)),
+            user: UserId::new(Uuid::from_u128(2)),
+            generation: 5,
+            created_at: ROTATED_AT,
+            rotated_at: ROTATED_AT,
+            last_seen_at: ROTATED_AT,
+            expires_at: ROTATED_AT,
+            origin: Origin::default(),
+        };
+        let policy = Policy { refresh_reuse_leeway: leeway, ..Policy::default() };
+        judge_stale(&session, presented, &policy, ROTATED_AT + after)
+    }
+
+    #[test]
+    fn the_generation_just_before_is_a_retry_within_the_leeway_only() {
+        let leeway = Duration::from_secs(10);
+        assert_eq!(judge(4, Duration::from_secs(9), leeway), Stale::Retry);
+        assert_eq!(judge(4, Duration::from_secs(10), leeway), Stale::Reuse);
+    }
+
+    #[test]
+    fn an_older_generation_is_always_reuse() {
+        assert_eq!(judge(3, Duration::ZERO, Duration::from_secs(10)), Stale::Reuse);
+    }
+
+    #[test]
+    fn without_leeway_even_an_instant_retry_is_reuse() {
+        assert_eq!(judge(4, Duration::ZERO, Duration::ZERO), Stale::Reuse);
+    }
+}

@@ -209,3 +209,86 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{created, given};
+
+    const POLICY: Policy = Policy {
+        access_token_lifetime: std::time::Duration::from_secs(60),
+        refresh_token_lifetime: std::time::Duration::from_secs(600),
+        refresh_reuse_leeway: std::time::Duration::ZERO,
+        email_verification: true,
+    };
+
+    fn decide_for(user: &User, policy: Policy, rehashed: Option<&str>) -> Result<Decision, SignInError> {
+        let now = DateTime::UNIX_EPOCH;
+        let session = Session {
+            id: SessionId::new(Uuid::from_u128(7)),
+            user: user.id,
+            generation: 1,
+            created_at: now,
+            rotated_at: now,
+            last_seen_at: now,
+            expires_at: now,
+            origin: Origin::default(),
+        };
+        let credential = Credential { user: user.id, password: PasswordHash::new("$old"), changed_at: now };
+        decide(user, &policy, session, rehashed.map(PasswordHash::new), credential)
+    }
+
+    #[test]
+    fn a_verified_user_opens_a_session() {
+        let session_id = SessionId::new(Uuid::from_u128(7));
+        let rows = given([created(), UserEvent::EmailVerified])
+            .when(|user| decide_for(user, POLICY, None))
+            .then([UserEvent::LoggedIn { session_id }]);
+        assert!(matches!(&rows[..], [RowChange::PutSession(session)] if session.id == session_id));
+    }
+
+    #[test]
+    fn an_unverified_user_cannot_open_a_session() {
+        let refused = given([created()]).when(|user| decide_for(user, POLICY, None)).then_refused();
+        assert!(matches!(refused, SignInError::EmailNotVerified));
+    }
+
+    #[test]
+    fn an_unverified_user_can_where_verification_is_off() {
+        let policy = Policy { email_verification: false, ..POLICY };
+        let session_id = SessionId::new(Uuid::from_u128(7));
+        given([created()]).when(|user| decide_for(user, policy, None)).then([UserEvent::LoggedIn { session_id }]);
+    }
+
+    #[test]
+    fn a_deactivated_user_cannot_open_a_session_verified_or_not() {
+        let mut user = given([created()]).user();
+        user.is_active = false;
+        assert!(matches!(decide_for(&user, POLICY, None), Err(SignInError::AccountDisabled)));
+    }
+
+    #[test]
+    fn an_outdated_hash_is_replaced_with_the_sign_in() {
+        let mut user = given([created()]).user();
+        user.is_verified = true;
+        let decision = decide_for(&user, POLICY, Some("$new")).expect("signs in");
+        let upgraded = decision.rows.iter().any(
+            |row| matches!(row, RowChange::PutCredential(credential) if credential.password.expose() == "$new"),
+        );
+        assert!(upgraded);
+    }
+
+    #[test]
+    fn exactly_one_of_address_and_username_is_needed() {
+        let parse = |email: Option<&str>, username: Option<&str>| {
+            SignIn::parse(email.map(str::to_owned), username.map(str::to_owned), Password::new("x"))
+        };
+        assert!(parse(Some("a"), None).is_ok());
+        assert!(parse(None, Some("a")).is_ok());
+        assert!(parse(None, None).is_err());
+        assert!(parse(Some("a"), Some("a")).is_err());
+    }
+}

@@ -116,3 +116,65 @@ impl User {
         release.chain(take.map(|key| Claim::Take { key: key.clone(), owner })).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        testing::{created, given},
+        value::Username,
+    };
+
+    fn named(username: &str) -> User {
+        let mut user = given([created()]).user();
+        user.profile.username = Some(Username::new(username));
+        user
+    }
+
+    #[test]
+    fn a_new_account_takes_its_address_and_username() {
+        let user = named("jane");
+        let owner = user.id.into();
+        assert_eq!(
+            User::claims_between(None, Some(&user)),
+            [
+                Claim::Take { key: ClaimKey::email(&user.profile.email), owner },
+                Claim::Take { key: ClaimKey::username(&Username::new("jane")), owner },
+            ]
+        );
+    }
+
+    #[test]
+    fn a_new_username_releases_the_old_one() {
+        let (before, after) = (named("jane"), named("doe"));
+        let owner = before.id.into();
+        assert_eq!(
+            User::claims_between(Some(&before), Some(&after)),
+            [
+                Claim::Release { key: ClaimKey::username(&Username::new("jane")), owner },
+                Claim::Take { key: ClaimKey::username(&Username::new("doe")), owner },
+            ]
+        );
+    }
+
+    #[test]
+    fn an_account_that_ends_releases_all_its_keys() {
+        let claims = User::claims_between(Some(&named("jane")), None);
+        assert!(claims.iter().all(|claim| matches!(claim, Claim::Release { .. })));
+        assert_eq!(claims.len(), 2);
+    }
+
+    #[test]
+    fn every_event_raises_the_version_by_one() {
+        let events = [created(), UserEvent::EmailVerified];
+        assert_eq!(given(events).user().version, 2);
+    }
+
+    #[test]
+    fn the_events_of_an_erased_person_add_up_to_no_account() {
+        let UserEvent::Created { facts, .. } = created() else { unreachable!("created() is `Created`") };
+        let erased = UserEvent::Created { facts, profile: None };
+        let state = User::apply(None, &erased, DateTime::UNIX_EPOCH);
+        assert_eq!(User::apply(state, &UserEvent::EmailVerified, DateTime::UNIX_EPOCH), None);
+    }
+}

@@ -179,3 +179,84 @@ fn taken(space: ClaimSpace) -> RegisterError {
         ClaimSpace::Username => RegisterError::UsernameTaken,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn input() -> RegisterInput {
+        RegisterInput {
+            email: "jane@example.com".to_owned(),
+            password: Password::new("Tr4vel-light"),
+            name: "Jane Doe".to_owned(),
+            username: None,
+            phone: None,
+            business_type: None,
+            business_number: None,
+            industry: None,
+            region: None,
+        }
+    }
+
+    fn decided(command: &Register) -> Decision {
+        let prepared = Prepared {
+            user_id: UserId::new(Uuid::from_u128(1)),
+            code_id: OneTimeCodeId::new(Uuid::from_u128(2)),
+            password: PasswordHash::new("$x"),
+        };
+        decide(command, prepared, DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_person_who_registers_is_sent_a_code() {
+        let decision = decided(&Register::parse(input()).expect("valid"));
+        let types: Vec<_> = decision.events.iter().map(UserEvent::event_type).collect();
+        assert_eq!(types, ["user.created", "user.verification_requested"]);
+        assert!(matches!(
+            decision.rows[..],
+            [RowChange::PutCredential(_), RowChange::PutOneTimeCode(OneTimeCode { attempts: 0, .. })]
+        ));
+    }
+
+    #[test]
+    fn an_account_made_by_an_operator_needs_no_code() {
+        let decision = decided(&Register::parse(input()).expect("valid").by_operator(Role::Admin));
+        let [UserEvent::Created { facts, .. }] = &decision.events[..] else { panic!("{decision:?}") };
+        assert_eq!((facts.role, facts.is_active, facts.is_verified), (Role::Admin, true, true));
+    }
+
+    #[test]
+    fn every_invalid_field_is_named_at_once() {
+        let input = RegisterInput {
+            email: "no address".to_owned(),
+            password: Password::new("short"),
+            name: "x".to_owned(),
+            username: Some("?".to_owned()),
+            phone: Some("?".to_owned()),
+            business_type: Some(String::new()),
+            business_number: Some(String::new()),
+            industry: Some(String::new()),
+            region: Some(String::new()),
+        };
+        let violations = Register::parse(input).expect_err("invalid");
+        let names: Vec<_> = violations.fields().keys().copied().collect();
+        assert_eq!(
+            names,
+            ["business_number", "business_type", "email", "industry", "name", "password", "phone", "region", "username"]
+        );
+        assert!(violations.email_error().is_some());
+        assert!(!violations.password_rules().is_empty());
+    }
+
+    #[test]
+    fn a_password_with_the_local_part_or_the_name_is_refused() {
+        for password in ["Xx1!jane!xX", "Xx1!JANE DOE"] {
+            let violations = Register::parse(RegisterInput { password: Password::new(password), ..input() });
+            let violations = violations.expect_err("too easy to guess");
+            assert_eq!(violations.password_rules(), [crate::value::PasswordRule::Personal], "{password}");
+        }
+    }
+}

@@ -148,3 +148,65 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        testing::{created, given},
+        user::{ProfileChange, ProfileField},
+    };
+
+    fn set(text: &str) -> Patch<String> {
+        Patch::Set(text.to_owned())
+    }
+
+    #[test]
+    fn an_update_says_what_changed_and_nothing_else() {
+        let update = ProfileUpdate { name: set("Jane Roe"), phone: set("010-1234-5678"), ..ProfileUpdate::default() };
+        let change = |before: Option<&str>, after: &str| ProfileChange {
+            before: before.map(ShortText::new),
+            after: Some(ShortText::new(after)),
+        };
+        given([created()]).when(|user| decide(user, &update)).then([UserEvent::Updated {
+            fields: [ProfileField::Name, ProfileField::Phone].into(),
+            changes: Some(
+                [
+                    (ProfileField::Name, change(Some("Jane Doe"), "Jane Roe")),
+                    (ProfileField::Phone, change(None, "010-1234-5678")),
+                ]
+                .into(),
+            ),
+        }]);
+    }
+
+    #[test]
+    fn an_update_to_what_is_there_already_is_no_event() {
+        let update = ProfileUpdate { name: set("Jane Doe"), phone: Patch::Clear, ..ProfileUpdate::default() };
+        given([created()]).when(|user| decide(user, &update)).then([]);
+    }
+
+    #[test]
+    fn a_name_cannot_be_cleared() {
+        let update = ProfileUpdate { name: Patch::Clear, ..ProfileUpdate::default() };
+        let refused = given([created()]).when(|user| decide(user, &update)).then_refused();
+        assert_eq!(refused.fields()["name"], ["must not be null"]);
+    }
+
+    #[test]
+    fn all_invalid_fields_are_named_at_once() {
+        let update = ProfileUpdate { username: set("x"), phone: set("abc"), region: set(""), ..ProfileUpdate::default() };
+        let refused = given([created()]).when(|user| decide(user, &update)).then_refused();
+        assert_eq!(refused.fields().keys().copied().collect::<Vec<_>>(), ["phone", "region", "username"]);
+    }
+
+    #[test]
+    fn the_event_adds_up_to_the_profile_that_was_asked_for() {
+        let update = ProfileUpdate { username: set("Jane"), industry: set("Ships"), ..ProfileUpdate::default() };
+        let user = given([created()]).user();
+        let decision = decide(&user, &update).expect("valid");
+        let after = User::apply(Some(user), &decision.events[0], chrono::DateTime::UNIX_EPOCH).expect("an account");
+        assert_eq!(after.profile.username, Some(Username::new("jane")));
+        assert_eq!(after.profile.industry, Some(ShortText::new("Ships")));
+    }
+}
