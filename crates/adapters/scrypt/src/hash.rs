@@ -1,0 +1,216 @@
+//! Between passwords, PHC strings and what scrypt derives.
+
+use password_hash::phc::{self, Ident, Output, ParamsString, Salt};
+use portcullis_domain::value::{Password, PasswordHash};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::parameters::{Parameters, ParametersError};
+
+pub(crate) const SALT_LENGTH: usize = 16;
+pub(crate) const OUTPUT_LENGTH: usize = 32;
+
+const ALGORITHM: &str = "scrypt";
+
+/// A stored hash cannot be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StoredHashError {
+    /// It is no PHC string.
+    #[error("the stored hash is no PHC string")]
+    Format(#[from] phc::Error),
+    /// It was made by something else than scrypt.
+    #[error("the stored hash is not one of scrypt")]
+    Algorithm,
+    /// It lacks one of ln, r, p, the salt or the hash, or has something else beside them.
+    #[error("the stored hash has not the parts of a scrypt hash")]
+    Parts,
+    /// Its parameters are none of scrypt's.
+    #[error(transparent)]
+    Parameters(#[from] ParametersError),
+    /// Checking it would take more memory or time than any setting in use.
+    #[error("checking the stored hash would take more memory or time than is allowed")]
+    TooExpensive,
+}
+
+/// A hash, taken apart.
+#[derive(Clone)]
+pub(crate) struct Hash {
+    pub(crate) parameters: Parameters,
+    salt: Salt,
+    output: Output,
+}
+
+impl Hash {
+    /// Hashes a password.
+    pub(crate) fn make(password: &Password, salt: [u8; SALT_LENGTH], parameters: Parameters) -> Self {
+        let mut output = Zeroizing::new([0; OUTPUT_LENGTH]);
+        derive(password, &salt, parameters, &mut *output);
+        Self::new(salt, &output, parameters)
+    }
+
+    /// Puts a hash together.
+    pub(crate) fn new(salt: [u8; SALT_LENGTH], output: &[u8; OUTPUT_LENGTH], parameters: Parameters) -> Self {
+        Self {
+            parameters,
+            salt: Salt::new(&salt).expect("16 bytes are a salt"),
+            output: Output::new(output).expect("32 bytes are an output"),
+        }
+    }
+
+    /// Takes a stored hash apart, if checking it is affordable where new hashes are made with `current`.
+    pub(crate) fn parse(stored: &PasswordHash, current: Parameters) -> Result<Self, StoredHashError> {
+        let stored = phc::PasswordHash::new(stored.expose())?;
+        if stored.algorithm.as_str() != ALGORITHM {
+            return Err(StoredHashError::Algorithm);
+        }
+        let (Some(salt), Some(output), None) = (stored.salt, stored.hash, stored.version) else {
+            return Err(StoredHashError::Parts);
+        };
+        let parameters = parameters(&stored.params)?;
+        if !current.allow(&parameters) {
+            return Err(StoredHashError::TooExpensive);
+        }
+        Ok(Self { parameters, salt, output })
+    }
+
+    /// Whether this is the password's hash; takes as long whatever the answer.
+    pub(crate) fn matches(&self, password: &Password) -> bool {
+        let mut buffer = Zeroizing::new([0; Output::MAX_LENGTH]);
+        let output = &mut buffer[..self.output.len()];
+        derive(password, &self.salt, self.parameters, output);
+        output.ct_eq(self.output.as_bytes()).into()
+    }
+
+    /// Whether a hash made now would look the same but for its salt.
+    pub(crate) fn is_like_new(&self, current: Parameters) -> bool {
+        self.parameters == current && self.salt.len() == SALT_LENGTH && self.output.len() == OUTPUT_LENGTH
+    }
+
+    pub(crate) fn to_phc(&self) -> PasswordHash {
+        let mut params = ParamsString::new();
+        for (name, value) in [
+            ("ln", u32::from(self.parameters.log_n())),
+            ("r", self.parameters.r()),
+            ("p", self.parameters.p()),
+        ] {
+            params.add_decimal(name, value).expect("three short parameters fit");
+        }
+        let phc = phc::PasswordHash {
+            algorithm: Ident::new_unwrap(ALGORITHM),
+            version: None,
+            params,
+            salt: Some(self.salt),
+            hash: Some(self.output),
+        };
+        PasswordHash::new(phc.to_string())
+    }
+}
+
+fn parameters(params: &ParamsString) -> Result<Parameters, StoredHashError> {
+    let decimal = |name| params.get_decimal(name).ok_or(StoredHashError::Parts);
+    let (log_n, r, p) = (decimal("ln")?, decimal("r")?, decimal("p")?);
+    if params.iter().count() != 3 {
+        return Err(StoredHashError::Parts);
+    }
+    let log_n = u8::try_from(log_n).map_err(|_| ParametersError::Range)?;
+    Ok(Parameters::new(log_n, r, p)?)
+}
+
+fn derive(password: &Password, salt: &[u8], parameters: Parameters, output: &mut [u8]) {
+    let params = scrypt::Params::new(parameters.log_n(), parameters.r(), parameters.p())
+        .expect("parameters were checked more strictly");
+    scrypt::scrypt(password.expose().as_bytes(), salt, &params, output)
+        .expect("an output of a few bytes is allowed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of passlib's documentation of `passlib.hash.scrypt`.
+    const FOREIGN: &str =
+        "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E";
+
+    fn cheap() -> Parameters {
+        Parameters::new(4, 1, 1).expect("possible")
+    }
+
+    fn parse(phc: &str) -> Result<Hash, StoredHashError> {
+        Hash::parse(&PasswordHash::new(phc), Parameters::default())
+    }
+
+    #[test]
+    fn a_hash_is_a_phc_string_and_reads_back() {
+        let made = Hash::make(&Password::new("Tr4vel-light"), [7; SALT_LENGTH], cheap());
+        let phc = made.to_phc();
+        assert!(phc.expose().starts_with("$scrypt$ln=4,r=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$"), "{}", phc.expose());
+        let read = Hash::parse(&phc, cheap()).expect("reads");
+        assert!(read.is_like_new(cheap()));
+        assert!(read.matches(&Password::new("Tr4vel-light")));
+        assert!(!read.matches(&Password::new("Tr4vel-light ")));
+    }
+
+    /// RFC 7914 §12, the vector with N=16384, r=8 and p=1: the first 8 of its 64 bytes.
+    #[test]
+    fn the_derived_bytes_are_those_of_the_standard() {
+        let mut output = [0; 8];
+        let parameters = Parameters::new(14, 8, 1).expect("possible");
+        derive(&Password::new("pleaseletmein"), b"SodiumChloride", parameters, &mut output);
+        assert_eq!(output, [0x70, 0x23, 0xbd, 0xcb, 0x3a, 0xfd, 0x73, 0x48]);
+    }
+
+    #[test]
+    fn a_hash_of_other_software_is_checked() {
+        let hash = parse(FOREIGN).expect("reads");
+        assert!(hash.matches(&Password::new("password")));
+        assert!(!hash.matches(&Password::new("passwort")));
+        assert!(!hash.is_like_new(Parameters::default()));
+    }
+
+    #[test]
+    fn a_short_salt_or_output_is_not_like_new() {
+        let salt = "BwcHBwcHBwcHBwcHBwcHBw";
+        let output = "A".repeat(43);
+        let like_new = |salt: &str, output: &str| {
+            let hash = parse(&format!("$scrypt$ln=15,r=8,p=3${salt}${output}"));
+            hash.expect("reads").is_like_new(Parameters::default())
+        };
+        assert!(like_new(salt, &output));
+        assert!(!like_new("BwcHBwcHBwc", &output));
+        assert!(!like_new(salt, &output[..22]));
+    }
+
+    #[test]
+    fn what_is_no_scrypt_hash_is_refused() {
+        let tail = FOREIGN.split_once("p=1").expect("has p").1;
+        for (phc, error) in [
+            (format!("$argon2id$v=19$m=65536,t=3,p=4{tail}"), StoredHashError::Algorithm),
+            (format!("$scrypt$v=1$ln=16,r=8,p=1{tail}"), StoredHashError::Parts),
+            (format!("$scrypt$ln=16,r=8{tail}"), StoredHashError::Parts),
+            (format!("$scrypt$ln=16,r=8,p=1,x=1{tail}"), StoredHashError::Parts),
+            (format!("$scrypt$ln=16,ln=1,r=8,p=1{tail}"), StoredHashError::Parts),
+            (format!("$scrypt$ln=16,r=8,p=-1{tail}"), StoredHashError::Parts),
+            ("$scrypt$ln=16,r=8,p=1".to_owned(), StoredHashError::Parts),
+            (format!("$scrypt$ln=300,r=8,p=1{tail}"), ParametersError::Range.into()),
+            (format!("$scrypt$ln=15,r=0,p=1{tail}"), ParametersError::Range.into()),
+        ] {
+            assert_eq!(parse(&phc).err(), Some(error), "{phc}");
+        }
+        let bcrypt = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
+        for phc in ["", "$", "scrypt", "password", bcrypt, "$scrypt$ln=16,r=8,p=1$*$*"] {
+            assert!(matches!(parse(phc), Err(StoredHashError::Format(_))), "{phc}");
+        }
+    }
+
+    #[test]
+    fn a_planted_hash_that_would_take_100_gibibytes_is_refused_unread() {
+        let tail = FOREIGN.split_once("p=1").expect("has p").1;
+        let refused = parse(&format!("$scrypt$ln=30,r=100,p=1{tail}"));
+        assert!(matches!(refused, Err(StoredHashError::Parameters(ParametersError::Memory(_)))));
+        let refused = parse(&format!("$scrypt$ln=20,r=8,p=1{tail}"));
+        assert_eq!(refused.err(), Some(StoredHashError::TooExpensive));
+        let refused = parse(&format!("$scrypt$ln=10,r=8,p=1000000{tail}"));
+        assert_eq!(refused.err(), Some(StoredHashError::TooExpensive));
+    }
+}

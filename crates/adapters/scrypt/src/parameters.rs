@@ -1,0 +1,132 @@
+use thiserror::Error;
+
+/// What a hash costs: RFC 7914's N (as its binary logarithm), r and p.
+///
+/// The default, 2^15, 8 and 3, is one of the settings OWASP calls equivalent: 32 MiB and about 0.18 seconds of one core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    log_n: u8,
+    r: u32,
+    p: u32,
+}
+
+/// The parameters make no hash that this software would compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ParametersError {
+    /// Outside what RFC 7914 defines.
+    #[error("scrypt needs log_n of 1 to {MAX_LOG_N}, and r and p of at least 1 whose product is below 2^30")]
+    Range,
+    /// More than a server has to spare.
+    #[error("one hash would take {0} bytes of memory; at most {MAX_MEMORY} are allowed")]
+    Memory(u64),
+}
+
+const MAX_LOG_N: u8 = 30;
+const MAX_MEMORY: u64 = 4 << 30;
+/// What a stored hash may take at most, if the present parameters do not take more themselves: four times the memory of
+/// OWASP's largest setting.
+const MAX_STORED_MEMORY: u64 = 512 << 20;
+/// What a stored hash may cost at most in time, in units of N·r·p: eight times OWASP's dearest setting.
+const MAX_STORED_WORK: u64 = 1 << 23;
+
+impl Parameters {
+    /// Takes parameters from a configuration or a stored hash.
+    pub fn new(log_n: u8, r: u32, p: u32) -> Result<Self, ParametersError> {
+        let product = u64::from(r) * u64::from(p);
+        if !(1..=MAX_LOG_N).contains(&log_n) || product == 0 || product >= 1 << 30 {
+            return Err(ParametersError::Range);
+        }
+        let parameters = Self { log_n, r, p };
+        match parameters.memory() {
+            0..=MAX_MEMORY => Ok(parameters),
+            memory => Err(ParametersError::Memory(memory)),
+        }
+    }
+
+    /// How many bytes one hash takes while it is made: 128·r·N, and a little.
+    pub const fn memory(&self) -> u64 {
+        let block = 128 * self.r as u64;
+        block.saturating_mul((1 << self.log_n) + self.p as u64 + 1)
+    }
+
+    /// Log₂ of N.
+    pub const fn log_n(&self) -> u8 {
+        self.log_n
+    }
+
+    /// The block size.
+    pub const fn r(&self) -> u32 {
+        self.r
+    }
+
+    /// How many independent runs are mixed.
+    pub const fn p(&self) -> u32 {
+        self.p
+    }
+
+    const fn work(&self) -> u64 {
+        ((self.r as u64) << self.log_n).saturating_mul(self.p as u64)
+    }
+
+    /// Whether a stored hash with these parameters may be checked where `self` is what new hashes are made with. Whoever can
+    /// plant a hash could otherwise take the machine's memory, or a thread for days.
+    pub(crate) fn allow(&self, stored: &Self) -> bool {
+        stored.memory() <= MAX_STORED_MEMORY.max(self.memory())
+            && stored.work() <= MAX_STORED_WORK.max(self.work())
+    }
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { log_n: 15, r: 8, p: 3 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(log_n: u8, r: u32, p: u32) -> Parameters {
+        Parameters::new(log_n, r, p).expect("possible parameters")
+    }
+
+    #[test]
+    fn one_hash_takes_128_times_r_times_n_and_a_few_blocks() {
+        assert_eq!(Parameters::default().memory(), (32 << 20) + 4 * 1024);
+    }
+
+    #[test]
+    fn parameters_that_scrypt_does_not_define_are_refused() {
+        for (log_n, r, p) in
+            [(0, 8, 1), (31, 8, 1), (255, 8, 1), (15, 0, 1), (15, 8, 0), (1, 1 << 15, 1 << 15)]
+        {
+            assert_eq!(Parameters::new(log_n, r, p), Err(ParametersError::Range), "{log_n} {r} {p}");
+        }
+        assert_eq!(Parameters::new(1, u32::MAX, u32::MAX), Err(ParametersError::Range));
+    }
+
+    #[test]
+    fn parameters_that_no_server_has_the_memory_for_are_refused() {
+        for (log_n, r, p) in [(30, 8, 1), (22, 8, 1), (1, (1 << 30) - 1, 1), (30, (1 << 30) - 1, 1)] {
+            let refused = Parameters::new(log_n, r, p);
+            assert!(matches!(refused, Err(ParametersError::Memory(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_stored_hash_may_cost_what_anybody_sane_once_configured_and_no_more() {
+        let current = Parameters::default();
+        for (log_n, r, p) in [(17, 8, 1), (14, 8, 5), (18, 8, 2), (1, 1, 1)] {
+            assert!(current.allow(&parameters(log_n, r, p)), "{log_n} {r} {p}");
+        }
+        for (log_n, r, p) in [(20, 8, 1), (19, 8, 1), (10, 8, 10_000), (15, 8, 100), (1, 1 << 23, 1)] {
+            assert!(!current.allow(&parameters(log_n, r, p)), "{log_n} {r} {p}");
+        }
+    }
+
+    #[test]
+    fn what_is_configured_now_is_always_allowed() {
+        let large = parameters(21, 8, 1);
+        assert!(large.allow(&large));
+    }
+}
