@@ -1,0 +1,113 @@
+//! The whole contract, on the memory adapter.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use portcullis_contract::{
+    Delivered, MailerHarness, PasswordHasherHarness, StoreHarness, StorePorts, TokensHarness,
+};
+use portcullis_domain::port::{Mailer, PasswordHasher, Tokens};
+use portcullis_memory::{FastPasswordHasher, Memory, OpaqueTokens, Outbox};
+
+struct Store(Arc<Memory>);
+
+#[async_trait]
+impl StoreHarness for Store {
+    async fn start() -> Self {
+        Self(Arc::new(Memory::new()))
+    }
+
+    /// What is in memory ends with the process, by design.
+    async fn restart(self) -> Self {
+        self
+    }
+
+    fn ports(&self) -> StorePorts {
+        StorePorts {
+            events: self.0.clone(),
+            users: self.0.clone(),
+            credentials: self.0.clone(),
+            sessions: self.0.clone(),
+            one_time_codes: self.0.clone(),
+            subject_keys: self.0.clone(),
+            signing_keys: self.0.clone(),
+            subscriptions: self.0.clone(),
+        }
+    }
+}
+
+struct Handles(Arc<OpaqueTokens>);
+
+#[async_trait]
+impl TokensHarness for Handles {
+    async fn start() -> Self {
+        Self(Arc::new(OpaqueTokens::new()))
+    }
+
+    fn tokens(&self) -> Arc<dyn Tokens> {
+        self.0.clone()
+    }
+
+    fn strangers(&self) -> Vec<(&'static str, Arc<dyn Tokens>)> {
+        vec![("issued elsewhere", Arc::new(OpaqueTokens::new()))]
+    }
+}
+
+struct Hasher;
+
+/// Enough that a check is told from none by time.
+const ROUNDS: u32 = 200;
+
+#[async_trait]
+impl PasswordHasherHarness for Hasher {
+    async fn start() -> Self {
+        Self
+    }
+
+    fn hasher(&self) -> Arc<dyn PasswordHasher> {
+        Arc::new(FastPasswordHasher::bounded(ROUNDS, 200))
+    }
+
+    fn other_parameters(&self) -> Arc<dyn PasswordHasher> {
+        Arc::new(FastPasswordHasher::new())
+    }
+
+    fn short_queue(&self) -> Arc<dyn PasswordHasher> {
+        Arc::new(FastPasswordHasher::bounded(ROUNDS, 2))
+    }
+}
+
+struct Mailbox(Arc<Outbox>);
+
+#[async_trait]
+impl MailerHarness for Mailbox {
+    async fn start() -> Self {
+        Self(Arc::new(Outbox::new()))
+    }
+
+    fn mailer(&self) -> Arc<dyn Mailer> {
+        self.0.clone()
+    }
+
+    async fn delivered(&self) -> Vec<Delivered> {
+        let delivered = |mail: portcullis_domain::port::Mail| Delivered {
+            to: vec![mail.to.into_string()],
+            subject: mail.subject,
+            text: mail.text,
+            headers: Vec::new(),
+        };
+        self.0.mails().into_iter().map(delivered).collect()
+    }
+}
+
+portcullis_contract::event_store_contract!(Store);
+portcullis_contract::users_contract!(Store);
+portcullis_contract::credentials_contract!(Store);
+portcullis_contract::sessions_contract!(Store);
+portcullis_contract::one_time_codes_contract!(Store);
+portcullis_contract::subject_keys_contract!(Store);
+portcullis_contract::signing_keys_contract!(Store);
+portcullis_contract::subscriptions_contract!(Store);
+portcullis_contract::tokens_contract!(Handles);
+portcullis_contract::password_hasher_contract!(Hasher);
+portcullis_contract::mailer_contract!(Mailbox);

@@ -1,0 +1,180 @@
+//! Line 7: what is committed is there, and stays.
+
+use chrono::TimeDelta;
+use portcullis_domain::{
+    commit::{Claim, Commit, Expected, RowChange},
+    event::EventHash,
+    key_ring::SealedSigningKey,
+    port::{FeedCursor, RotateOutcome, Rotation},
+    seal::Sealed,
+    session::Session,
+    user::{Credential, User},
+    verification::{OneTimeCode, Purpose},
+};
+
+use crate::{StoreHarness, StorePorts, sample};
+
+/// A person with everything that can be stored of them.
+struct Person {
+    user: User,
+    credential: Credential,
+    session: Session,
+    code: OneTimeCode,
+    subject_key: portcullis_domain::seal::SubjectKey,
+}
+
+impl Person {
+    fn new() -> Self {
+        let user = sample::user();
+        Self {
+            credential: sample::credential(user.id),
+            session: sample::session(user.id),
+            code: sample::one_time_code(user.id, Purpose::VerifyEmail),
+            subject_key: sample::subject_key(user.id.into()),
+            user,
+        }
+    }
+
+    fn commit(&self) -> Commit {
+        Commit {
+            appends: vec![sample::append(self.user.stream(), Expected::New, 2)],
+            claims: User::claims_between(None, Some(&self.user)),
+            rows: vec![
+                sample::put_user(&self.user),
+                RowChange::PutCredential(self.credential.clone()),
+                RowChange::PutSession(self.session.clone()),
+                RowChange::PutOneTimeCode(self.code.clone()),
+                RowChange::PutSubjectKey(self.subject_key.clone()),
+            ],
+            shred: vec![],
+        }
+    }
+
+    async fn check_all_is_there(&self, store: &StorePorts) {
+        let (id, profile) = (self.user.id, &self.user.profile);
+        let username = profile.username.as_ref().expect("the sample has one");
+        let user = Some(self.user.clone());
+        assert_eq!(store.stream(self.user.stream()).await.len(), 2);
+        assert_eq!(store.users.find(id).await.expect("reads"), user);
+        assert_eq!(store.users.find_by_email(&profile.email).await.expect("reads"), user);
+        assert_eq!(store.users.find_by_username(username).await.expect("reads"), user);
+        assert_eq!(store.credentials.find(id).await.expect("reads"), Some(self.credential.clone()));
+        assert_eq!(store.sessions.find(self.session.id).await.expect("reads"), Some(self.session.clone()));
+        assert_eq!(store.sessions.list_by_user(id).await.expect("reads"), vec![self.session.clone()]);
+        let code = store.one_time_codes.find(id, self.code.purpose).await.expect("reads");
+        assert_eq!(code, Some(self.code.clone()));
+        let subject_key = store.subject_keys.find(id.into()).await.expect("reads");
+        assert_eq!(subject_key, Some(self.subject_key.clone()));
+    }
+}
+
+/// Nothing is in it, and it answers.
+pub async fn a_new_store_is_empty_and_answers<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    store.events.ping().await.expect("a sign of life");
+    assert!(store.feed().await.is_empty());
+    assert!(store.events.list_heads(None, sample::ALL).await.expect("reads").is_empty());
+    assert!(store.signing_keys.list().await.expect("reads").is_empty());
+}
+
+/// By every port, hundreds of times: a read model that lags loses this sooner or later.
+pub async fn every_read_sees_what_was_just_committed<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    for number in 1..=100 {
+        let person = Person::new();
+        store.commit(person.commit()).await;
+        person.check_all_is_there(&store).await;
+        assert_eq!(store.feed().await.len(), 2 * number);
+    }
+}
+
+/// A commit need not say that anything happened.
+pub async fn a_commit_without_events_writes_its_rows<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let person = Person::new();
+    let events = store.commit(Commit { appends: vec![], ..person.commit() }).await;
+    assert!(events.is_empty());
+    assert!(store.feed().await.is_empty());
+    assert_eq!(store.users.find(person.user.id).await.expect("reads"), Some(person.user));
+    store.commit(Commit::default()).await;
+}
+
+/// A row that is put and then deleted in one commit is gone; deleted and then put, it is there.
+pub async fn rows_are_applied_in_the_order_in_which_they_are_listed<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let user = sample::user();
+    let (kept, gone) = (sample::session(user.id), sample::session(user.id));
+    store
+        .put([
+            sample::put_user(&user),
+            RowChange::PutSession(gone.clone()),
+            RowChange::DeleteSessionsOf(user.id),
+            RowChange::PutSession(kept.clone()),
+        ])
+        .await;
+    assert_eq!(store.sessions.find(gone.id).await.expect("reads"), None);
+    assert_eq!(store.sessions.find(kept.id).await.expect("reads"), Some(kept));
+}
+
+/// Events, heads, rows, keys, cursors: all is as it was, and the log goes on where it stood.
+pub async fn everything_outlives_a_restart<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let person = Person::new();
+    store.commit(person.commit()).await;
+    let signing_key =
+        SealedSigningKey { epoch: 1, material: Sealed::new(vec![1, 2, 3]), created_at: sample::now() };
+    assert!(store.signing_keys.insert(signing_key.clone()).await.expect("writes"));
+    let feed = store.feed().await;
+    let cursor = feed.last().map_or(FeedCursor::START, |item| item.cursor);
+    store.subscriptions.advance("mail", cursor).await.expect("writes");
+    drop(store);
+
+    let harness = harness.restart().await;
+    let store = harness.ports();
+    assert_eq!(store.feed().await, feed);
+    person.check_all_is_there(&store).await;
+    assert_eq!(store.signing_keys.list().await.expect("reads"), vec![signing_key]);
+    assert_eq!(store.subscriptions.cursor("mail").await.expect("reads"), cursor);
+    for claim in User::claims_between(None, Some(&person.user)) {
+        let (Claim::Take { key, .. } | Claim::Release { key, .. }) = claim;
+        let take = Claim::Take { key: key.clone(), owner: sample::id() };
+        assert_eq!(sample::taken(store.events.commit(sample::claims([take])).await), Some(key));
+    }
+    let append = sample::append(person.user.stream(), Expected::Exactly(2), 1);
+    let added = store.commit(sample::appends([append])).await;
+    assert_eq!(added[0].version, 3);
+    let before = feed.last().map_or(EventHash::GENESIS, |item| item.event.hash);
+    assert_eq!(added[0].prev_hash, before, "the chain goes on");
+    let later: Vec<_> = store.events.read_feed(cursor, sample::ALL).await.expect("reads");
+    assert_eq!(later.into_iter().map(|item| item.event).collect::<Vec<_>>(), added);
+}
+
+/// A change that is no event is as durable as one that is.
+pub async fn a_rotation_and_an_attempt_outlive_a_restart<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let person = Person::new();
+    store.commit(person.commit()).await;
+    let at = sample::now() + TimeDelta::seconds(1);
+    let rotation = Rotation {
+        session: person.session.id,
+        from_generation: 1,
+        at,
+        expires_at: at + TimeDelta::minutes(1),
+    };
+    let outcome = store.sessions.rotate(rotation).await.expect("rotates");
+    let RotateOutcome::Rotated(rotated) = outcome else { panic!("not rotated: {outcome:?}") };
+    assert!(store.one_time_codes.take_attempt(person.code.id, 5).await.expect("counts"));
+    drop(store);
+
+    let harness = harness.restart().await;
+    let store = harness.ports();
+    assert_eq!(store.sessions.find(rotated.id).await.expect("reads"), Some(rotated));
+    let code = store.one_time_codes.find(person.user.id, person.code.purpose).await.expect("reads");
+    assert_eq!(code.map(|code| code.attempts), Some(1));
+}

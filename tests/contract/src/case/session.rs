@@ -1,0 +1,198 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::{
+    caller::Origin,
+    commit::RowChange,
+    port::{RotateOutcome, Rotation},
+    session::Session,
+};
+
+use crate::{StoreHarness, StorePorts, race::race, sample};
+
+const RACERS: usize = 16;
+
+/// Puts a session of a new user.
+async fn put_session(store: &StorePorts) -> Session {
+    let session = sample::session(store.put_new_user().await.id);
+    store.put([RowChange::PutSession(session.clone())]).await;
+    session
+}
+
+async fn rotate(store: &StorePorts, session: &Session, from: u64, at: DateTime<Utc>) -> RotateOutcome {
+    let rotation = rotation(session, from, at);
+    store.sessions.rotate(rotation).await.expect("the store answers")
+}
+
+fn rotation(session: &Session, from_generation: u64, at: DateTime<Utc>) -> Rotation {
+    Rotation { session: session.id, from_generation, at, expires_at: at + TimeDelta::days(7) }
+}
+
+async fn find(store: &StorePorts, session: &Session) -> Option<Session> {
+    store.sessions.find(session.id).await.expect("reads")
+}
+
+/// Whatever it says of where it was signed in from; expired or not.
+pub async fn a_put_session_is_found<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let user = store.put_new_user().await.id;
+    let address = |text: &str| Some(text.parse().expect("an address"));
+    let origins = [
+        Origin::default(),
+        Origin::new(address("127.0.0.1"), None),
+        Origin::new(address("::ffff:10.0.0.1"), Some("")),
+        Origin::new(address("2001:db8::ffff"), Some("브라우저 😀 \"' \\ \u{202e}")),
+    ];
+    let mut sessions: Vec<_> =
+        origins.into_iter().map(|origin| Session { origin, ..sample::session(user) }).collect();
+    sessions[0].expires_at = sample::now() - TimeDelta::days(1);
+    sessions[1].generation = 1 << 40;
+    store.put(sessions.iter().cloned().map(RowChange::PutSession)).await;
+    for session in &sessions {
+        assert_eq!(find(&store, session).await.as_ref(), Some(session));
+    }
+    assert_eq!(store.sessions.find(sample::id()).await.expect("reads"), None);
+}
+
+/// A session is a row like any other: the last put counts.
+pub async fn a_second_put_replaces_the_session<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    let changed = Session { last_seen_at: sample::now() + TimeDelta::seconds(9), ..session.clone() };
+    store.put([RowChange::PutSession(changed.clone())]).await;
+    assert_eq!(find(&store, &session).await, Some(changed));
+}
+
+/// And only that one is.
+pub async fn a_deleted_session_is_not_found<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let deleted = put_session(&store).await;
+    let kept = sample::session(deleted.user);
+    store.put([RowChange::PutSession(kept.clone())]).await;
+    for _ in 0..2 {
+        store.put([RowChange::DeleteSession(deleted.id)]).await;
+        assert_eq!(find(&store, &deleted).await, None);
+    }
+    let listed = store.sessions.list_by_user(kept.user).await.expect("reads");
+    assert_eq!(listed, vec![kept]);
+}
+
+/// However many there are.
+pub async fn deleting_all_of_one_users_leaves_everybody_elses<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let others = put_session(&store).await;
+    let user = store.put_new_user().await.id;
+    let sessions: Vec<_> = (0..5).map(|_| sample::session(user)).collect();
+    store.put(sessions.iter().cloned().map(RowChange::PutSession)).await;
+    store.put([RowChange::DeleteSessionsOf(user)]).await;
+    for session in &sessions {
+        assert_eq!(find(&store, session).await, None);
+    }
+    assert!(store.sessions.list_by_user(user).await.expect("reads").is_empty());
+    assert_eq!(find(&store, &others).await, Some(others));
+}
+
+/// Whatever the order in which they were put.
+pub async fn a_users_sessions_are_listed_newest_first<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    put_session(&store).await;
+    let user = store.put_new_user().await.id;
+    let ages = [3, 1, 4, 0, 2];
+    let sessions = ages.map(|age| Session {
+        created_at: sample::now() - TimeDelta::microseconds(age),
+        ..sample::session(user)
+    });
+    store.put(sessions.iter().cloned().map(RowChange::PutSession)).await;
+    let listed = store.sessions.list_by_user(user).await.expect("reads");
+    let mut expected = sessions.to_vec();
+    expected.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+    assert_eq!(listed, expected);
+}
+
+/// What it returns is what is stored.
+pub async fn a_rotation_moves_a_session_to_its_next_generation<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    let at = sample::now() + TimeDelta::microseconds(77);
+    let expected = Session {
+        generation: 2,
+        rotated_at: at,
+        last_seen_at: at,
+        expires_at: at + TimeDelta::days(7),
+        ..session.clone()
+    };
+    assert_eq!(rotate(&store, &session, 1, at).await, RotateOutcome::Rotated(expected.clone()));
+    assert_eq!(find(&store, &session).await, Some(expected));
+}
+
+/// The losers see the session as the winner left it.
+pub async fn of_racing_rotations_one_is_rotated_and_the_rest_are_stale<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    for generation in 1..=8 {
+        let outcomes = race(RACERS, |number| {
+            let (store, session) = (store.clone(), session.clone());
+            let at = sample::now() + TimeDelta::microseconds(i64::try_from(number).expect("few"));
+            async move { rotate(&store, &session, generation, at).await }
+        })
+        .await;
+        let stored = find(&store, &session).await.expect("the session is there");
+        assert_eq!(stored.generation, generation + 1);
+        let rotated = outcomes.iter().filter(|o| **o == RotateOutcome::Rotated(stored.clone())).count();
+        let stale = outcomes.iter().filter(|o| **o == RotateOutcome::Stale(stored.clone())).count();
+        assert_eq!((rotated, stale), (1, RACERS - 1), "of {RACERS}, rotated and stale: {outcomes:?}");
+    }
+}
+
+/// Neither an older generation nor one that is not reached yet.
+pub async fn a_rotation_from_another_generation_changes_nothing<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = Session { generation: 5, ..put_session(&store).await };
+    store.put([RowChange::PutSession(session.clone())]).await;
+    for from in [0, 1, 4, 6, 1 << 40] {
+        let outcome = rotate(&store, &session, from, sample::now()).await;
+        assert_eq!(outcome, RotateOutcome::Stale(session.clone()), "from {from}");
+        assert_eq!(find(&store, &session).await.as_ref(), Some(&session), "from {from}");
+    }
+}
+
+/// Deleted, or never there.
+pub async fn a_rotation_of_a_session_that_is_not_there_is_gone<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    store.put([RowChange::DeleteSession(session.id)]).await;
+    assert_eq!(rotate(&store, &session, 1, sample::now()).await, RotateOutcome::Gone);
+    assert_eq!(find(&store, &session).await, None, "a rotation brought a session back");
+    let never = sample::session(session.user);
+    assert_eq!(rotate(&store, &never, 1, sample::now()).await, RotateOutcome::Gone);
+}
+
+/// At its very end it has passed, whatever the generation; the store's own clock has no say.
+pub async fn a_rotation_of_an_expired_session_is_gone<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    for (from, late) in [(1, 0), (2, 0), (1, 1), (1, 86_400_000_000)] {
+        let at = session.expires_at + TimeDelta::microseconds(late);
+        assert_eq!(rotate(&store, &session, from, at).await, RotateOutcome::Gone, "{late} µs late");
+        assert_eq!(find(&store, &session).await.as_ref(), Some(&session), "a late rotation changed it");
+    }
+}
+
+/// To the microsecond.
+pub async fn a_rotation_just_before_the_end_is_rotated<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    let at = session.expires_at - TimeDelta::microseconds(1);
+    assert!(matches!(rotate(&store, &session, 1, at).await, RotateOutcome::Rotated(_)));
+    let stale = rotate(&store, &session, 1, at).await;
+    assert!(matches!(stale, RotateOutcome::Stale(_)), "{stale:?}");
+}

@@ -1,0 +1,249 @@
+//! Every case, under the line of the contract that it enforces. A line stands here as it stands on the port, which a test
+//! compares.
+
+use crate::contract::contract;
+
+contract! {
+    /// The cases of `EventStore`.
+    event_store_contract, event_store, crate::case::event_store:
+    "What a commit appends reads back as it was written: to the byte for data and sealed parts, to the microsecond for times." => [
+        an_event_reads_back_as_it_was_written,
+        every_kind_of_actor_and_stream_reads_back,
+        absent_empty_and_arbitrary_sealed_parts_stay_apart,
+        event_data_keep_white_space_escapes_and_key_order,
+        event_data_in_any_script_read_back,
+        a_payload_of_one_mebibyte_reads_back,
+        times_long_past_and_far_ahead_read_back,
+    ]
+    "Versions of a stream are 1, 2, 3, … without a gap, in the order of the commits." => [
+        versions_count_from_one_without_a_gap,
+        a_stream_is_read_in_pages_from_any_version,
+        racing_writers_at_any_version_all_land_without_a_gap,
+    ]
+    "A commit whose `Expected` does not hold fails with `Conflict`, naming expected and actual version." => [
+        a_stale_version_conflicts_and_names_both_versions,
+        a_version_that_is_not_reached_yet_conflicts,
+        a_stream_expected_to_be_new_conflicts_when_it_has_events,
+        an_append_at_any_version_never_conflicts,
+    ]
+    "Of commits that race for one version of a stream exactly one is applied." => [
+        of_racing_writers_on_one_version_one_wins,
+        of_racing_writers_on_a_new_stream_one_wins,
+    ]
+    "A commit applies whole or not at all: one that fails leaves no event, row, claim or key." => [
+        a_commit_that_conflicts_leaves_nothing,
+        a_commit_whose_key_is_taken_leaves_nothing,
+        a_commit_that_failed_can_be_made_again,
+        racing_commits_of_several_streams_apply_whole,
+        of_racing_commits_of_two_streams_one_has_both,
+    ]
+    "A key is held by at most one owner; taking another owner's fails with `Taken`, naming the key; a released key can be taken again; keys are equal when they fold to the same text; releasing another owner's key changes nothing." => [
+        a_key_that_another_owner_holds_is_refused,
+        the_key_that_is_taken_is_the_one_named,
+        keys_are_one_whatever_their_letter_case,
+        keys_that_differ_in_more_than_case_are_apart,
+        a_released_key_can_be_taken_again,
+        a_key_changes_hands_in_one_commit,
+        two_owners_swap_keys_in_one_commit,
+        a_key_taken_and_released_in_one_commit_is_free,
+        an_owner_may_take_its_own_key_again,
+        releasing_another_owners_key_changes_nothing,
+        of_racing_takers_of_one_key_one_wins,
+    ]
+    "After `commit` returns, every read sees what it wrote, and it survives the loss of the process." => [
+        a_new_store_is_empty_and_answers,
+        every_read_sees_what_was_just_committed,
+        a_commit_without_events_writes_its_rows,
+        rows_are_applied_in_the_order_in_which_they_are_listed,
+        everything_outlives_a_restart,
+        a_rotation_and_an_attempt_outlive_a_restart,
+    ]
+    "The feed gives every event once, streams in the order of their versions, and never skips one that becomes visible late, however writers race." => [
+        the_feed_is_all_streams_together,
+        the_feed_is_the_same_in_pages_of_any_size,
+        a_reader_beside_racing_writers_misses_nothing,
+    ]
+    "Events of types this software does not know are kept and returned like any other." => [
+        events_of_unknown_types_are_kept,
+    ]
+    "Events are chained: `Event::chained` onto the stream's head, whose hash `head` and `list_heads` return." => [
+        every_event_is_chained_to_the_one_before_it,
+        the_chain_holds_under_racing_writers,
+        heads_are_listed_in_the_order_of_their_ids,
+        a_stream_without_events_has_no_head,
+    ]
+    "`wait` returns once an event lies beyond the cursor, when this process committed it; it may return early." => [
+        whoever_waits_is_woken_by_a_commit,
+        a_commit_between_reading_and_waiting_is_not_missed,
+        no_wake_up_is_lost_in_a_race,
+    ]
+    "An append without events is refused, as is a commit that appends to one stream twice: with `StoreError::Corrupt`, before anything else is looked at." => [
+        an_append_without_events_is_refused,
+        two_appends_to_one_stream_are_refused,
+    ]
+}
+
+contract! {
+    /// The cases of `Users`.
+    users_contract, users, crate::case::user:
+    "A put user is found by id, by address in any letter case, and by username." => [
+        a_put_user_is_found_by_id_address_and_username,
+        an_address_is_found_in_any_letter_case,
+        users_of_any_script_read_back,
+        who_is_not_there_is_not_found,
+        a_second_put_replaces_the_user,
+    ]
+    "After a change of username the old one finds nobody." => [
+        after_a_change_of_username_the_old_one_finds_nobody,
+        a_username_given_up_finds_its_next_owner,
+    ]
+}
+
+contract! {
+    /// The cases of `Credentials`.
+    credentials_contract, credentials, crate::case::credential:
+    "A put credential is found; a second put replaces it." => [
+        a_put_credential_is_found,
+        a_second_put_replaces_it,
+    ]
+}
+
+contract! {
+    /// The cases of `Sessions`.
+    sessions_contract, sessions, crate::case::session:
+    "A put session is found; a deleted one is not; deleting all of one user's leaves everybody else's." => [
+        a_put_session_is_found,
+        a_second_put_replaces_the_session,
+        a_deleted_session_is_not_found,
+        deleting_all_of_one_users_leaves_everybody_elses,
+        a_users_sessions_are_listed_newest_first,
+    ]
+    "`rotate` is one atomic compare-and-set on the generation: of any number that race from one generation exactly one is `Rotated`." => [
+        a_rotation_moves_a_session_to_its_next_generation,
+        of_racing_rotations_one_is_rotated_and_the_rest_are_stale,
+    ]
+    "`rotate` from another generation changes nothing and returns the session as it is." => [
+        a_rotation_from_another_generation_changes_nothing,
+    ]
+    "`rotate` of a session that is gone, or whose `expires_at` has passed at the rotation's time, is `Gone`." => [
+        a_rotation_of_a_session_that_is_not_there_is_gone,
+        a_rotation_of_an_expired_session_is_gone,
+        a_rotation_just_before_the_end_is_rotated,
+    ]
+}
+
+contract! {
+    /// The cases of `OneTimeCodes`.
+    one_time_codes_contract, one_time_codes, crate::case::one_time_code:
+    "A put code is found by user and purpose; deleting a user's codes of one purpose leaves the other purposes'." => [
+        a_put_code_is_found_by_user_and_purpose,
+        of_several_codes_the_newest_is_found,
+        deleting_codes_of_one_purpose_leaves_the_others,
+    ]
+    "`take_attempt` counts atomically: of any number that race, exactly `limit` succeed over the code's life." => [
+        of_racing_attempts_exactly_the_limit_succeed,
+        attempts_count_over_the_codes_life,
+        a_code_that_is_gone_takes_no_attempt,
+    ]
+}
+
+contract! {
+    /// The cases of `SubjectKeys`.
+    subject_keys_contract, subject_keys, crate::case::subject_key:
+    "A put key is found; a shredded one never again." => [
+        a_put_key_is_found,
+        a_second_put_replaces_the_key,
+        a_shredded_key_is_never_found_again,
+        a_key_put_and_shredded_in_one_commit_is_not_found,
+    ]
+}
+
+contract! {
+    /// The cases of `SigningKeys`.
+    signing_keys_contract, signing_keys, crate::case::signing_key:
+    "`list` returns them by epoch, as they were inserted." => [
+        keys_are_listed_by_epoch_as_they_were_inserted,
+    ]
+    "Of any number of keys that race for one epoch exactly one is inserted." => [
+        a_second_key_of_an_epoch_is_not_inserted,
+        of_racing_keys_of_one_epoch_one_is_inserted,
+    ]
+}
+
+contract! {
+    /// The cases of `Subscriptions`.
+    subscriptions_contract, subscriptions, crate::case::subscription:
+    "A subscription never advanced stands at the start." => [
+        a_subscription_never_advanced_stands_at_the_start,
+        each_subscription_has_a_cursor_of_its_own,
+    ]
+    "An advanced cursor survives the loss of the process and never moves backwards." => [
+        a_cursor_never_moves_backwards,
+        of_racing_advances_the_furthest_counts,
+        an_advanced_cursor_outlives_a_restart,
+    ]
+}
+
+contract! {
+    /// The cases of `Tokens`.
+    tokens_contract, tokens, crate::case::token:
+    "A token verifies to the claims it was issued with (times to the second), until `expires_at` and from `issued_at` on." => [
+        an_access_token_verifies_to_its_claims,
+        a_refresh_token_verifies_to_its_claims,
+        a_token_issued_within_a_second_verifies_at_once,
+        a_token_is_good_from_its_issue_to_its_end,
+        each_token_verifies_to_its_own_claims,
+    ]
+    "A token with any bit changed, cut, extended, of another key, issuer or audience, is `Invalid`; an authentic one past its time is `Expired`." => [
+        a_token_with_any_bit_changed_is_invalid,
+        a_token_that_is_cut_is_invalid,
+        a_token_that_is_extended_is_invalid,
+        anothers_token_is_invalid,
+        a_forged_token_past_its_time_is_invalid_not_expired,
+    ]
+    "An access token is no refresh token and the other way round." => [
+        access_tokens_and_refresh_tokens_are_apart,
+    ]
+    "Text that is no token at all, of any length and kind, is `Invalid`." => [
+        text_that_is_no_token_is_invalid,
+    ]
+}
+
+contract! {
+    /// The cases of `PasswordHasher`.
+    password_hasher_contract, password_hasher, crate::case::password_hasher:
+    "A password verifies against its own hash and against no other password's; two hashes of one password differ." => [
+        a_password_verifies_against_its_own_hash_alone,
+        two_hashes_of_one_password_differ,
+        passwords_of_any_script_and_length_count_whole,
+        checks_that_run_together_are_not_mixed_up,
+    ]
+    "Verifying against no hash fails, and takes as long as against a hash made now: who has an account cannot be told by time." => [
+        nothing_verifies_against_no_hash,
+        a_check_against_no_hash_takes_as_long_as_one_against_a_hash,
+    ]
+    "A hash made with other parameters still verifies, and is reported as outdated." => [
+        a_hash_made_with_other_parameters_verifies_and_is_outdated,
+        a_stored_hash_that_does_not_read_fails,
+    ]
+    "When more is asked than the queue holds, the answer is `Busy` at once." => [
+        more_than_the_queue_holds_is_told_busy,
+        checks_that_are_given_up_leave_their_places_free,
+    ]
+}
+
+contract! {
+    /// The cases of `Mailer`.
+    mailer_contract, mailer, crate::case::mailer:
+    "`Ok` means that the mail was taken over durably by whoever delivers it." => [
+        every_mail_that_was_taken_over_arrives_once,
+        mails_sent_together_are_not_mixed_up,
+    ]
+    "Subject and text arrive as given, in any script." => [
+        subject_and_text_arrive_in_any_script,
+        lines_of_any_length_arrive,
+        lines_that_mean_something_to_transports_arrive,
+        line_ends_in_a_subject_make_no_headers,
+        an_empty_text_and_an_empty_subject_arrive,
+    ]
+}

@@ -1,0 +1,216 @@
+//! Things to store: each call makes another one, later than those before it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::{
+    caller::{Origin, Role},
+    commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed, Expected, RowChange},
+    event::{Actor, Event, EventData, EventType, NewEvent, StreamKind},
+    id::{OneTimeCodeId, StreamId, SubjectId, UserId},
+    port::{Clock, FeedCursor, FeedItem},
+    seal::{DataKey, MasterKey, Sealed, SubjectKey},
+    session::Session,
+    testing::{ManualClock, SeededEntropy},
+    user::{Credential, Profile, User},
+    value::{Email, PasswordHash, PersonName, Phone, ShortText, Username},
+    verification::{OneTimeCode, Purpose},
+};
+use uuid::Uuid;
+
+use crate::StorePorts;
+
+/// More than any case writes, and far from what a database cannot count.
+pub(crate) const ALL: usize = 1_000_000;
+
+/// A number that no other call gives in this process.
+pub(crate) fn number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A moment with a fraction that only microseconds can say.
+pub(crate) fn now() -> DateTime<Utc> {
+    ManualClock::new().now() + TimeDelta::microseconds(123_457)
+}
+
+/// A new id, larger than those before it.
+pub(crate) fn id<I: From<Uuid>>() -> I {
+    let number = number();
+    let millis = now().timestamp_millis().unsigned_abs() + number;
+    let mut random = [0xa5; 10];
+    random[2..].copy_from_slice(&number.to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().into()
+}
+
+/// An event of a kind that every store knows.
+pub(crate) fn event() -> NewEvent {
+    NewEvent {
+        id: id(),
+        event_type: EventType::new("user.updated"),
+        schema_version: 1,
+        actor: Actor::User(id()),
+        data: EventData::of(&std::collections::BTreeMap::from([("number", number())])),
+        personal: Some(Sealed::new(vec![0, 255, 10, 13, 34, 39])),
+        recorded_at: now(),
+    }
+}
+
+/// `count` events for a stream.
+pub(crate) fn append(stream: StreamId, expected: Expected, count: usize) -> Append {
+    append_events(stream, expected, (0..count).map(|_| event()).collect())
+}
+
+/// These events for a stream.
+pub(crate) fn append_events(stream: StreamId, expected: Expected, events: Vec<NewEvent>) -> Append {
+    Append { stream, kind: StreamKind::User, expected, events }
+}
+
+/// A commit of appends alone.
+pub(crate) fn appends(appends: impl IntoIterator<Item = Append>) -> Commit {
+    Commit { appends: appends.into_iter().collect(), ..Commit::default() }
+}
+
+/// A commit of claims alone.
+pub(crate) fn claims(claims: impl IntoIterator<Item = Claim>) -> Commit {
+    Commit { claims: claims.into_iter().collect(), ..Commit::default() }
+}
+
+/// A commit of rows alone.
+pub(crate) fn rows(rows: impl IntoIterator<Item = RowChange>) -> Commit {
+    Commit { rows: rows.into_iter().collect(), ..Commit::default() }
+}
+
+/// A key that nobody holds.
+pub(crate) fn key() -> ClaimKey {
+    ClaimKey::email(&email())
+}
+
+/// An address that nobody has.
+pub(crate) fn email() -> Email {
+    Email::new(format!("Jane.Doe+{}@Example.com", number()))
+}
+
+/// A username that nobody has.
+pub(crate) fn username() -> Username {
+    Username::new(format!("jane.doe-{}", number()))
+}
+
+/// An account whose every field says something.
+pub(crate) fn user() -> User {
+    let profile = Profile {
+        email: email(),
+        username: Some(username()),
+        name: PersonName::new("Jane Doe"),
+        phone: Some(Phone::new("+82 10-1234-5678")),
+        business_type: Some(ShortText::new("Retail; DROP TABLE users --")),
+        business_number: Some(ShortText::new("123-45-67890")),
+        industry: Some(ShortText::new("Ship building, \"large\" 'n' small")),
+        region: Some(ShortText::new("100 % Seoul_")),
+    };
+    User {
+        id: id(),
+        version: 7,
+        profile,
+        role: Role::Moderator,
+        is_active: true,
+        is_verified: false,
+        created_at: now(),
+        updated_at: now() + TimeDelta::microseconds(1),
+        last_login_at: Some(now() + TimeDelta::microseconds(2)),
+    }
+}
+
+/// A put of a user.
+pub(crate) fn put_user(user: &User) -> RowChange {
+    RowChange::PutUser(Box::new(user.clone()))
+}
+
+/// A user's credential.
+pub(crate) fn credential(user: UserId) -> Credential {
+    let password = PasswordHash::new(format!("$scrypt$ln=15,r=8,p=3$salt$hash{}", number()));
+    Credential { user, password, changed_at: now() }
+}
+
+/// A user's session at generation 1, which ends in a minute.
+pub(crate) fn session(user: UserId) -> Session {
+    let ip_address = Some("2001:db8::7".parse().expect("an address"));
+    Session {
+        id: id(),
+        user,
+        generation: 1,
+        created_at: now(),
+        rotated_at: now(),
+        last_seen_at: now(),
+        expires_at: now() + TimeDelta::minutes(1),
+        origin: Origin::new(ip_address, Some("Mozilla/5.0 (\"test\"; 'x')")),
+    }
+}
+
+/// A user's code, not tried yet.
+pub(crate) fn one_time_code(user: UserId, purpose: Purpose) -> OneTimeCode {
+    let id: OneTimeCodeId = id();
+    let expires_at =
+        now() + TimeDelta::microseconds(i64::try_from(number()).expect("a case makes few things"));
+    OneTimeCode { id, user, purpose, attempts: 0, expires_at }
+}
+
+/// Every purpose there is.
+pub(crate) const fn purposes() -> [Purpose; 1] {
+    let all = [Purpose::VerifyEmail];
+    // A purpose that is new must be added above: this match stops compiling.
+    match all[0] {
+        Purpose::VerifyEmail => all,
+    }
+}
+
+/// A subject's wrapped data key.
+pub(crate) fn subject_key(subject: SubjectId) -> SubjectKey {
+    let entropy = SeededEntropy::new(number());
+    MasterKey::generate(&entropy).wrap(subject, &DataKey::generate(&entropy), &entropy)
+}
+
+/// The stream, the expected and the actual version that a conflict names.
+pub(crate) fn conflict(outcome: &Result<Committed, CommitError>) -> Option<(StreamId, u64, u64)> {
+    match outcome {
+        Err(CommitError::Conflict { stream, expected, actual }) => Some((*stream, *expected, *actual)),
+        _ => None,
+    }
+}
+
+/// The key that a commit found taken.
+pub(crate) fn taken(outcome: Result<Committed, CommitError>) -> Option<ClaimKey> {
+    match outcome {
+        Err(CommitError::Taken { key }) => Some(key),
+        _ => None,
+    }
+}
+
+impl StorePorts {
+    /// Commits what must succeed.
+    pub(crate) async fn commit(&self, commit: Commit) -> Vec<Event> {
+        self.events.commit(commit).await.expect("the commit applies").events
+    }
+
+    /// Puts rows that must go in.
+    pub(crate) async fn put(&self, changes: impl IntoIterator<Item = RowChange>) {
+        self.commit(rows(changes)).await;
+    }
+
+    /// Puts a new user.
+    pub(crate) async fn put_new_user(&self) -> User {
+        let user = user();
+        self.put([put_user(&user)]).await;
+        user
+    }
+
+    /// All events of a stream.
+    pub(crate) async fn stream(&self, stream: StreamId) -> Vec<Event> {
+        self.events.read_stream(stream, 0, ALL).await.expect("the stream reads")
+    }
+
+    /// The whole feed.
+    pub(crate) async fn feed(&self) -> Vec<FeedItem> {
+        self.events.read_feed(FeedCursor::START, ALL).await.expect("the feed reads")
+    }
+}
