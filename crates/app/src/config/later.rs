@@ -1,0 +1,42 @@
+//! Settings whose names are reserved for what a later version does. They are refused rather than passed over wherever an
+//! operator would be misled: one who sets `REDIS_URL` believes that Redis is used.
+
+use super::{ConfigError, Origin};
+
+/// In the configuration file, where every line was meant, all of these are refused.
+pub(super) const NAMES: [&str; 26] = [
+    "DATABASE_POOL_SIZE",
+    "REDIS_URL",
+    "REDIS_POOL_SIZE",
+    "AMQP_URL",
+    "AMQP_EXCHANGE",
+    "SMTP_URL",
+    "TOKEN_FORMAT",
+    "RATE_LIMIT_PER_MINUTE",
+    "RATE_LIMIT_LOGIN_PER_MINUTE",
+    "RATE_LIMIT_REGISTER_PER_HOUR",
+    "RATE_LIMIT_ENABLED",
+    "TRUSTED_PROXIES",
+    "MAX_LOGIN_ATTEMPTS",
+    "ACCOUNT_LOCKOUT_DURATION_MINUTES",
+    "MAX_SESSIONS_PER_USER",
+    "SESSION_LIMIT_POLICY",
+    "ENABLE_PASSWORD_HISTORY",
+    "ENABLE_CONSOLE",
+    "LOG_DIR",
+    "LOG_KEEP_DAYS",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "SNAPSHOT_EVERY",
+    "EVENT_RETENTION",
+    "CHECKPOINT_EVERY_EVENTS",
+    "CHECKPOINT_EVERY_SECONDS",
+    "CORS_ALLOWED_ORIGINS",
+];
+
+/// In the environment these are refused: they name a server that would not be used.
+pub(super) const MISLEADING: [&str; 3] = ["REDIS_URL", "AMQP_URL", "SMTP_URL"];
+
+/// The error for one of them.
+pub(super) fn refuse(name: &str, origin: Origin) -> ConfigError {
+    ConfigError::new(name, "not supported in this version", "remove it").from(origin)
+}

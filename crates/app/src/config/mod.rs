@@ -1,0 +1,145 @@
+//! Configuration: read once from a file and the environment into types, or refused with one line that says what to do.
+
+mod error;
+mod form;
+mod later;
+mod listing;
+mod setting;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use portcullis_domain::Policy;
+use url::{Host, Url};
+
+pub use error::{ConfigError, Origin};
+pub use form::{Database, Environment, LogFormat};
+pub use listing::{Effective, reference};
+pub use setting::Config;
+pub use source::Sources;
+
+use setting::Reader;
+
+/// The most memory that one password hash may take.
+const MAX_HASH_BYTES: u64 = 1 << 30;
+
+impl Config {
+    /// Reads and checks everything. Touches nothing but the configuration file.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let reader = Reader { given: sources.gather()?, effective: Vec::new() };
+        let config = Self::read(reader, sources.without_effect())?;
+        config.check_hash_memory()?;
+        config.check_production()?;
+        Ok(config)
+    }
+
+    /// What the domain lets an operator choose.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            access_token_lifetime: self.access_token_lifetime,
+            refresh_token_lifetime: self.refresh_token_lifetime,
+            refresh_reuse_leeway: self.refresh_reuse_leeway,
+            email_verification: self.email_verification,
+        }
+    }
+
+    /// What to bind: the host as a listener takes it, and the port.
+    pub fn listen_on(&self) -> (String, u16) {
+        let host = match &self.host {
+            Host::Domain(name) => name.clone(),
+            Host::Ipv4(address) => address.to_string(),
+            // Without the brackets that a URL has around it.
+            Host::Ipv6(address) => address.to_string(),
+        };
+        (host, self.port)
+    }
+
+    /// Where clients reach the service, given the port it listens on.
+    #[expect(clippy::missing_panics_doc, reason = "a host that was parsed makes a URL with any port")]
+    pub fn base_url(&self, bound_port: u16) -> Url {
+        self.public_url.clone().unwrap_or_else(|| {
+            // What listens on every address is reached on this machine by its own.
+            let host = match &self.host {
+                Host::Ipv4(address) if address.is_unspecified() => "127.0.0.1".to_owned(),
+                Host::Ipv6(address) if address.is_unspecified() => "[::1]".to_owned(),
+                host => host.to_string(),
+            };
+            Url::parse(&format!("http://{host}:{bound_port}"))
+                .expect("a parsed host makes a URL with any port")
+        })
+    }
+
+    /// The issuer in tokens, given the port the service listens on.
+    pub fn issuer(&self, bound_port: u16) -> String {
+        let base_url = || self.base_url(bound_port).as_str().trim_end_matches('/').to_owned();
+        self.token_issuer.clone().unwrap_or_else(base_url)
+    }
+
+    /// The file of the embedded store.
+    pub fn database(&self) -> PathBuf {
+        match &self.database_url {
+            Some(Database::Sqlite(path)) => path.clone(),
+            Some(Database::SqliteInDataDir) | None => self.data_dir.join("portcullis.db"),
+        }
+    }
+
+    /// The format of log lines, given whether they go to a terminal.
+    pub fn log_format_on(&self, is_terminal: bool) -> LogFormat {
+        self.log_format.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json })
+    }
+
+    /// Environment variables that are set and will mean something to a later version, but not to this one: worth a warning.
+    pub fn without_effect(&self) -> &[&'static str] {
+        &self.without_effect
+    }
+
+    /// An error about one of the settings that shows only when it is used: a port that is taken, a folder that cannot be written.
+    pub fn refuse(
+        &self,
+        name: &'static str,
+        problem: impl std::fmt::Display,
+        remedy: impl std::fmt::Display,
+    ) -> ConfigError {
+        let error = ConfigError::new(name, problem, remedy);
+        match self.effective.iter().find(|setting| setting.name == name) {
+            Some(setting) => error.from(setting.origin.clone()),
+            None => error,
+        }
+    }
+
+    fn check_hash_memory(&self) -> Result<(), ConfigError> {
+        let bytes = (128 * u64::from(self.scrypt_r)) << self.scrypt_log_n;
+        if bytes <= MAX_HASH_BYTES {
+            return Ok(());
+        }
+        let problem = format!("with SCRYPT_R one password hash would take {} MiB", bytes >> 20);
+        Err(self.refuse(
+            "SCRYPT_LOG_N",
+            problem,
+            format!("lower one of them, to at most {} MiB", MAX_HASH_BYTES >> 20),
+        ))
+    }
+
+    fn check_production(&self) -> Result<(), ConfigError> {
+        if self.environment != Environment::Production || self.allow_insecure {
+            return Ok(());
+        }
+        if self.master_key.is_none() {
+            let problem = "ENVIRONMENT is `production`, where no key is made beside the data it seals";
+            let remedy =
+                "set it to what `openssl rand -base64 32` prints and keep a copy, or set ALLOW_INSECURE=true";
+            return Err(self.refuse("MASTER_KEY", problem, remedy));
+        }
+        if self.email_verification {
+            let problem = "ENVIRONMENT is `production`, and this version can only write its mails to files";
+            return Err(self.refuse(
+                "ENABLE_EMAIL_VERIFICATION",
+                problem,
+                "set it to `false`, or set ALLOW_INSECURE=true",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,258 @@
+//! The one table of settings: from each line come its field, its parsing, its line in `portcullis config` and its line in the
+//! reference.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use portcullis_domain::{seal::MasterKey, value::Email};
+use tracing_subscriber::filter::Targets;
+use url::{Host, Url};
+
+use super::{
+    ConfigError, Database, Environment, LogFormat, Origin,
+    form::{self, Form, Refusal},
+    listing::Effective,
+    source::AllGiven,
+};
+
+const SECONDS: u64 = 1;
+const MINUTES: u64 = 60;
+const DAYS: u64 = 24 * 60 * 60;
+
+/// What is said of a setting.
+pub(super) struct Setting {
+    /// Its name in the environment.
+    pub(super) name: &'static str,
+    /// What it belongs to.
+    pub(super) group: &'static str,
+    /// What it is for, as Markdown.
+    pub(super) about: String,
+    /// What it accepts.
+    pub(super) accepts: String,
+    /// What it is when nobody sets it.
+    pub(super) default: Fallback,
+    /// Whether its value is never shown.
+    pub(super) is_secret: bool,
+}
+
+/// What a setting is when nobody sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fallback {
+    /// This text, read like any other.
+    Text(&'static str),
+    /// As it says, which other settings or the machine decide.
+    Derived(&'static str),
+}
+
+/// Values while they are read, and the listing that grows with them.
+pub(super) struct Reader {
+    pub(super) given: AllGiven,
+    pub(super) effective: Vec<Effective>,
+}
+
+/// A line is `field: type = kind("NAME", "default", form)`, where the kind is `plain` (the default is read like any other
+/// value), `derived` or `secret` (the field is `None` when nobody sets it, and the default is words).
+macro_rules! settings {
+    ($($group:literal {$(
+        $(#[doc = $about:literal])+
+        $field:ident: $type:ty = $kind:ident($name:literal, $default:literal, $form:expr);
+    )+})+) => {
+        /// Everything an operator may choose, read once and typed.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $($(
+                $(#[doc = $about])+
+                pub $field: $type,
+            )+)+
+            pub(super) effective: Vec<Effective>,
+            pub(super) without_effect: Vec<&'static str>,
+        }
+
+        /// All settings, in the order in which they are shown.
+        pub(super) fn settings() -> Vec<Setting> {
+            vec![$($(
+                Setting::$kind($group, &[$($about),+], $name, $default, &$form),
+            )+)+]
+        }
+
+        impl Config {
+            pub(super) fn read(mut reader: Reader, without_effect: Vec<&'static str>) -> Result<Self, ConfigError> {
+                $($(let $field = reader.$kind($name, $default, &$form)?;)+)+
+                Ok(Self { $($($field,)+)+ effective: reader.effective, without_effect })
+            }
+        }
+    };
+}
+
+settings! {
+    "Service" {
+        /// The name of this installation in its logs.
+        app_name: String = plain("APP_NAME", "portcullis", form::text());
+        /// What it is run for. `production` refuses what is only convenient: a generated master key, and mails written to files.
+        environment: Environment = plain("ENVIRONMENT", "development", form::environment());
+        /// Starts in production in spite of that.
+        allow_insecure: bool = plain("ALLOW_INSECURE", "false", form::switch());
+        /// The address to listen on.
+        host: Host = plain("HOST", "127.0.0.1", form::host());
+        /// The port to listen on; 0 takes any free one.
+        port: u16 = plain("PORT", "8000", form::number(0..=u16::MAX));
+        /// Where clients reach the service: the issuer of tokens, and the start of links.
+        public_url: Option<Url> = derived("PUBLIC_URL", "`http://HOST:PORT`", form::public_url());
+        /// How long a request may take before it is answered with an error, in seconds.
+        request_timeout: Duration = plain("REQUEST_TIMEOUT_SECONDS", "10", form::span(SECONDS, 1..=300));
+        /// How long a stopping service waits for the requests it has begun, in seconds.
+        shutdown_grace: Duration = plain("SHUTDOWN_GRACE_SECONDS", "30", form::span(SECONDS, 0..=600));
+    }
+    "Store and keys" {
+        /// The folder of everything the service keeps: the embedded store, the generated master key and mail files. Only its owner can read it.
+        data_dir: PathBuf = plain("DATA_DIR", "./portcullis-data", form::folder());
+        /// The store. `sqlite:` without a path is the file in `DATA_DIR`.
+        database_url: Option<Database> = derived("DATABASE_URL", "`portcullis.db` in `DATA_DIR`", form::database());
+        /// The key that seals all other keys and personal data. Without it no data can be read: keep a copy. `openssl rand -base64 32` makes one.
+        master_key: Option<MasterKey> = secret("MASTER_KEY", "made in `DATA_DIR` at the first start", form::master_key());
+    }
+    "Tokens" {
+        /// The issuer in tokens (`iss`); a token of another issuer is refused.
+        token_issuer: Option<String> = derived("TOKEN_ISSUER", "`PUBLIC_URL`", form::text());
+        /// The audience in tokens (`aud`); a token for another audience is refused.
+        token_audience: String = plain("TOKEN_AUDIENCE", "portcullis", form::text());
+        /// How long an access token is good, in minutes.
+        access_token_lifetime: Duration = plain("ACCESS_TOKEN_EXPIRE_MINUTES", "30", form::span(MINUTES, 1..=1440));
+        /// How long a refresh token, and so an unused session, is good, in days.
+        refresh_token_lifetime: Duration = plain("REFRESH_TOKEN_EXPIRE_DAYS", "7", form::span(DAYS, 1..=365));
+        /// How long after a refresh the token before it still works, in seconds: for a client whose answer was lost. 0 for not at all.
+        refresh_reuse_leeway: Duration = plain("REFRESH_REUSE_LEEWAY_SECONDS", "10", form::span(SECONDS, 0..=300));
+    }
+    "Passwords" {
+        /// scrypt's cost, as a power of two. One hash takes `128 · r · 2^log_n` bytes, 32 MiB by default.
+        scrypt_log_n: u8 = plain("SCRYPT_LOG_N", "15", form::number(10..=20));
+        /// scrypt's block size.
+        scrypt_r: u32 = plain("SCRYPT_R", "8", form::number(1..=32));
+        /// scrypt's parallelism: how often the work is done over.
+        scrypt_p: u32 = plain("SCRYPT_P", "3", form::number(1..=16));
+        /// How many passwords may wait to be hashed before a request is told to come back later.
+        hash_queue: usize = plain("HASH_QUEUE", "64", form::number(1..=10_000));
+    }
+    "Mail" {
+        /// Whether an address must be verified, by a code mailed to it, before its owner can sign in.
+        email_verification: bool = plain("ENABLE_EMAIL_VERIFICATION", "true", form::switch());
+        /// The sender of mails.
+        email_from: Email = plain("EMAIL_FROM", "portcullis@localhost", form::sender());
+    }
+    "Logs" {
+        /// Which log lines are written.
+        log_level: Targets = plain("LOG_LEVEL", "info", form::log_level());
+        /// How they look.
+        log_format: Option<LogFormat> = derived("LOG_FORMAT", "`human` on a terminal, else `json`", form::log_format());
+    }
+}
+
+impl Setting {
+    /// Its name in the configuration file.
+    pub(super) fn key(&self) -> String {
+        self.name.to_lowercase()
+    }
+
+    fn plain<T>(
+        group: &'static str,
+        about: &[&str],
+        name: &'static str,
+        text: &'static str,
+        form: &Form<T>,
+    ) -> Self {
+        let default = Fallback::Text(text);
+        let about = about.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        Self { name, group, about, accepts: form.accepts.clone(), default, is_secret: false }
+    }
+
+    fn derived<T>(
+        group: &'static str,
+        about: &[&str],
+        name: &'static str,
+        words: &'static str,
+        form: &Form<T>,
+    ) -> Self {
+        Self { default: Fallback::Derived(words), ..Self::plain(group, about, name, words, form) }
+    }
+
+    fn secret<T>(
+        group: &'static str,
+        about: &[&str],
+        name: &'static str,
+        words: &'static str,
+        form: &Form<T>,
+    ) -> Self {
+        Self { is_secret: true, ..Self::derived(group, about, name, words, form) }
+    }
+}
+
+impl Reader {
+    fn plain<T>(
+        &mut self,
+        name: &'static str,
+        default: &'static str,
+        form: &Form<T>,
+    ) -> Result<T, ConfigError> {
+        let given = self.given.remove(name);
+        let (text, origin) =
+            given.map_or_else(|| (default.to_owned(), Origin::Default), |given| (given.text, given.origin));
+        let value = read(name, Fallback::Text(default), form, &text, &origin)?;
+        self.effective.push(Effective { name, value: text, origin });
+        Ok(value)
+    }
+
+    fn derived<T>(
+        &mut self,
+        name: &'static str,
+        words: &'static str,
+        form: &Form<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(given) = self.given.remove(name) else {
+            self.effective.push(Effective { name, value: words.to_owned(), origin: Origin::Default });
+            return Ok(None);
+        };
+        let value = read(name, Fallback::Derived(words), form, &given.text, &given.origin)?;
+        self.effective.push(Effective { name, value: given.text, origin: given.origin });
+        Ok(Some(value))
+    }
+
+    fn secret<T>(
+        &mut self,
+        name: &'static str,
+        words: &'static str,
+        form: &Form<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let value = self.derived(name, words, form)?;
+        if let (Some(_), Some(effective)) = (&value, self.effective.last_mut()) {
+            "***".clone_into(&mut effective.value);
+        }
+        Ok(value)
+    }
+}
+
+fn read<T>(
+    name: &'static str,
+    default: Fallback,
+    form: &Form<T>,
+    text: &str,
+    origin: &Origin,
+) -> Result<T, ConfigError> {
+    form.read(text).map_err(|refusal| {
+        let remedy = match refusal {
+            Refusal::Remedied(_, remedy) => remedy.to_owned(),
+            Refusal::Form => format!("correct it, or leave it out for the default, {default}"),
+            Refusal::Because(_) => {
+                format!("set it to {}, or leave it out for the default, {default}", form.accepts)
+            }
+        };
+        ConfigError::new(name, refusal.problem(text, &form.accepts), remedy).from(origin.clone())
+    })
+}
+
+impl fmt::Display for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "`{text}`"),
+            Self::Derived(words) => f.write_str(words),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+use std::ffi::OsString;
+
+use super::*;
+
+#[test]
+fn the_environment_goes_before_the_file_and_the_file_before_the_default() {
+    let file = File::new("port = 9000\nhost = \"::1\"\nenable_email_verification = false\n");
+    let config = file.load([("PORT", "9100")]).expect("valid");
+    assert_eq!(config.listen_on(), ("::1".to_owned(), 9100));
+    assert_eq!(config.base_url(9100).as_str(), "http://[::1]:9100/");
+    assert!(!config.email_verification);
+    assert_eq!(config.app_name, "portcullis");
+}
+
+#[test]
+fn the_file_may_be_named_by_the_environment_and_the_flag_goes_before() {
+    let (named, flagged) = (File::new("port = 1"), File::new("port = 2"));
+    let environment = [("PORTCULLIS_CONFIG", named.path())];
+    let sources = Sources::new(environment);
+    assert_eq!(Config::load(&sources).expect("valid").port, 1);
+    assert_eq!(Config::load(&sources.with_file(Some(flagged.path()))).expect("valid").port, 2);
+}
+
+#[test]
+fn a_named_file_that_is_not_there_is_refused() {
+    let error = refused([("PORTCULLIS_CONFIG", "/nowhere/portcullis.toml")]);
+    assert!(error.starts_with("PORTCULLIS_CONFIG: /nowhere/portcullis.toml cannot be read: "), "{error}");
+    let flagged = Sources::new([("PORT", "1")]).with_file(Some("/nowhere/portcullis.toml".into()));
+    let error = Config::load(&flagged).expect_err("refused").to_string();
+    assert!(error.starts_with("--config: /nowhere/portcullis.toml cannot be read: "), "{error}");
+    assert!(error.ends_with("; name a readable TOML file"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_refused_by_its_line_without_quoting_it() {
+    let error = File::new(&format!("port = 1\nmaster_key = {KEY}\n")).refused();
+    assert!(error.starts_with("portcullis.toml (FILE line 2): not TOML: "), "{error}");
+    assert!(!error.contains(KEY), "{error}");
+    assert!(!error.contains('\n'), "{error}");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+    assert_eq!(
+        File::new("app_name = \"x\"\nacces_token_expire_minutes = 5").refused(),
+        "acces_token_expire_minutes (FILE line 2): no setting of this version; did you mean `access_token_expire_minutes`?"
+    );
+    assert!(File::new("PORT = 1").refused().ends_with("did you mean `port`?"));
+    assert!(File::new("public-url = \"x\"").refused().ends_with("did you mean `public_url`?"));
+    assert_eq!(
+        File::new("colour = \"blue\"").refused(),
+        "colour (FILE line 1): no setting of this version; remove it; `portcullis config` lists all settings"
+    );
+}
+
+#[test]
+fn what_is_no_single_value_is_refused() {
+    assert_eq!(File::new("port = 9_000").load([]).expect("valid").port, 9000);
+    for text in ["port = [1]", "port = { a = 1 }", "port = 1979-05-27", "port = 1.5", "port = 0x10"] {
+        assert_eq!(
+            File::new(text).refused(),
+            "port (FILE line 1): not a single value; write it as `key = \"value\"`",
+            "{text}"
+        );
+    }
+    assert!(File::new("[server]\nport = 1").refused().starts_with("server (FILE line 1): no setting"));
+}
+
+#[test]
+fn an_empty_value_in_the_file_is_refused() {
+    assert_eq!(
+        File::new("port = \" \"").refused(),
+        "port (FILE line 1): empty; give it a value, or leave the line out for the default, `8000`"
+    );
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset_and_space_around_a_value_as_nothing() {
+    let config =
+        loaded([("PORT", ""), ("HOST", " \t\u{a0}"), ("APP_NAME", "  Türsteher \n"), ("REDIS_URL", "")]);
+    assert_eq!(config.listen_on(), ("127.0.0.1".to_owned(), 8000));
+    assert_eq!(config.app_name, "Türsteher");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_unicode_is_refused() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let value = OsString::from_vec(vec![b'a', 0xff]);
+    let error = Config::load(&Sources::new([("APP_NAME", value)])).expect_err("refused");
+    assert_eq!(error.to_string(), "APP_NAME (environment): not valid UTF-8; write it in UTF-8");
+}
+
+#[test]
+fn variables_of_other_programs_are_ignored() {
+    assert!(load([("PATH", "/bin"), ("PORTS", "x"), ("port", "x"), ("LANG", "C")]).is_ok());
+}
+
+#[test]
+fn a_setting_of_a_later_version_is_refused_in_the_file() {
+    for name in later::NAMES {
+        let key = name.to_lowercase();
+        assert_eq!(
+            File::new(&format!("{key} = 1")).refused(),
+            format!("{name} (FILE line 1): not supported in this version; remove it")
+        );
+    }
+}
+
+#[test]
+fn an_address_of_a_server_that_would_not_be_used_is_refused_without_quoting_it() {
+    for name in ["REDIS_URL", "AMQP_URL", "SMTP_URL"] {
+        let error = refused([(name, "scheme://jane:hunter2@example.com")]);
+        assert_eq!(error, format!("{name} (environment): not supported in this version; remove it"));
+    }
+    for scheme in ["postgres", "postgresql"] {
+        let error = refused([("DATABASE_URL", &format!("{scheme}://jane:hunter2@example.com/x"))]);
+        assert_eq!(
+            error,
+            "DATABASE_URL (environment): PostgreSQL is not supported in this version; use `sqlite:PATH`"
+        );
+    }
+}
+
+#[test]
+fn other_variables_of_a_later_version_are_told_apart() {
+    let config = loaded([("RATE_LIMIT_ENABLED", "false"), ("TOKEN_FORMAT", ""), ("LOG_LEVEL", "warn")]);
+    assert_eq!(config.without_effect(), ["RATE_LIMIT_ENABLED"]);
+}
+
+#[test]
+fn no_setting_is_both_of_this_and_of_a_later_version() {
+    let names: Vec<_> = setting::settings().iter().map(|setting| setting.name).collect();
+    assert!(later::NAMES.iter().all(|name| !names.contains(name)));
+    assert!(later::MISLEADING.iter().all(|name| later::NAMES.contains(name)));
+}
