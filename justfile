@@ -1,0 +1,53 @@
+# `just` alone lists what there is to do. Nothing needs just: every recipe is one or two commands to type.
+
+[private]
+default:
+    @just --list --unsorted
+
+# Build everything, in the profile the tests use
+build:
+    cargo build --workspace --all-targets --all-features
+
+# Run the service on http://127.0.0.1:8000, its data in ./portcullis-data
+run *arguments:
+    cargo run --release -- serve {{ arguments }}
+
+# Run all tests, or those chosen: `just test -p portcullis-domain`
+test *arguments:
+    ./scripts/test {{ arguments }}
+
+# Format the code
+format:
+    cargo fmt --all
+
+# Lint with warnings as errors
+lint:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# Check that imports point inwards
+hexagon:
+    cargo test -q -p portcullis-app --all-features --test hexagon
+
+# Build the documentation with warnings as errors
+doc $RUSTDOCFLAGS="-D warnings":
+    cargo doc --workspace --all-features --no-deps
+
+# Everything short of the tests: format, lint, hexagon, documentation
+check: && lint hexagon doc
+    cargo fmt --all --check
+
+# Everything CI runs
+ci:
+    ./.ci/run
+
+# Look for known vulnerabilities in the dependencies (needs cargo-deny and the network)
+advisories:
+    cargo deny check advisories
+
+# Write openapi.json anew
+openapi:
+    cargo run -q -- openapi > openapi.json
+
+# Write docs/configuration.md anew
+reference:
+    cargo run -q -- config --reference > docs/configuration.md
