@@ -1,0 +1,168 @@
+//! From the domain's mail to what stands on the wire (RFC 5322, MIME).
+
+use chrono::{DateTime, Utc};
+use email_encoding::headers::{rfc2047, writer::EmailWriter};
+use lettre::{
+    Address, Message,
+    message::{
+        Body, Mailbox, SinglePart,
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
+    },
+};
+use portcullis_domain::port::{Mail, MailError};
+use uuid::Uuid;
+
+const SUBJECT: &str = "Subject";
+/// What an encoded word begins with (RFC 2047 §2).
+const ENCODED_WORD: &str = "=?";
+
+/// Composes a mail. Subjects and texts in any script are encoded as they must be; a text that can stay as it is does, so that
+/// simple tools can read it.
+pub(crate) fn compose(
+    mail: &Mail,
+    from: &Mailbox,
+    now: DateTime<Utc>,
+    id: Uuid,
+) -> Result<Message, MailError> {
+    let to: Address = mail.to.as_str().parse().map_err(refused)?;
+    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(encoded(&mail.text));
+    Message::builder()
+        .from(from.clone())
+        .to(Mailbox::new(None, to))
+        .raw_header(subject(&mail.subject))
+        .date(now.into())
+        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+        .singlepart(text)
+        .map_err(refused)
+}
+
+/// The plainest encoding that carries the text: as it is unless a line is longer than mail allows.
+fn encoded(text: &str) -> Body {
+    [ContentTransferEncoding::SevenBit, ContentTransferEncoding::EightBit]
+        .into_iter()
+        .find_map(|encoding| Body::new_with_encoding(text.to_owned(), encoding).ok())
+        .unwrap_or_else(|| Body::new(text.to_owned()))
+}
+
+/// A header is one line: whatever would end it, or act on a terminal, becomes a space.
+fn subject(text: &str) -> HeaderValue {
+    let text = text.replace(char::is_control, " ");
+    let name = HeaderName::new_from_ascii_str(SUBJECT);
+    if !text.contains(ENCODED_WORD) {
+        return HeaderValue::new(name, text);
+    }
+    // The mail library encodes what is not ASCII, and this is: its reader would decode what nobody encoded.
+    let mut encoded = String::new();
+    rfc2047::encode(&text, &mut EmailWriter::new(&mut encoded, SUBJECT.len() + ": ".len(), 0, false))
+        .expect("a string takes any text");
+    HeaderValue::dangerous_new_pre_encoded(name, text, encoded)
+}
+
+fn refused(error: impl std::error::Error + Send + Sync + 'static) -> MailError {
+    MailError::Refused(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use mailparse::MailHeaderMap;
+    use portcullis_domain::value::Email;
+
+    use super::*;
+
+    fn mail(subject: &str, text: &str) -> Mail {
+        Mail { to: Email::new("jane@example.com"), subject: subject.to_owned(), text: text.to_owned() }
+    }
+
+    fn formatted(mail: &Mail) -> String {
+        let from = "Portcullis <portcullis@localhost>".parse().expect("a mailbox");
+        let now = DateTime::from_timestamp(1_769_846_400, 0).expect("a time");
+        let message = compose(mail, &from, now, Uuid::from_u128(1)).expect("composes");
+        String::from_utf8(message.formatted()).expect("text")
+    }
+
+    /// The subject and text that a mail program shows.
+    fn read(eml: &str) -> (String, String) {
+        let read = mailparse::parse_mail(eml.as_bytes()).expect("a mail");
+        let subject = read.headers.get_first_value("Subject").expect("a subject");
+        let text = read.get_body().expect("a text").replace("\r\n", "\n");
+        (subject, text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+    }
+
+    #[test]
+    fn a_mail_has_the_headers_of_a_mail() {
+        let expected = "From: Portcullis <portcullis@localhost>\r\n\
+            To: jane@example.com\r\n\
+            Subject: Verify your address\r\n\
+            Date: Sat, 31 Jan 2026 08:00:00 +0000\r\n\
+            Message-ID: <00000000-0000-0000-0000-000000000001@localhost>\r\n\
+            MIME-Version: 1.0\r\n\
+            Content-Type: text/plain; charset=utf-8\r\n\
+            Content-Transfer-Encoding: 7bit\r\n\
+            \r\n\
+            Hello!\r\n\
+            Code: 123456\r\n";
+        assert_eq!(formatted(&mail("Verify your address", "Hello!\nCode: 123456")), expected);
+    }
+
+    #[test]
+    fn subject_and_text_arrive_as_given_in_any_script() {
+        let long = "x".repeat(3000);
+        for (subject, text) in [
+            ("Prüfe deine Adresse", "Grüße!\nCode: 123456"),
+            ("メールアドレスの確認", "こんにちは。\nCode: 123456\n👋🏽"),
+            ("تحقق من عنوانك", "مرحبا\n\nCode: 123456"),
+            ("a =?utf-8?q?trick?= of encodings", "=?utf-8?q?trick?=\n.\n..\nFrom here =20"),
+            (
+                "a long subject whose words must be folded over more than one line of the header, I think",
+                &long,
+            ),
+            ("Überlänge", &format!("ä{long}\nCode: 123456")),
+        ] {
+            assert_eq!(read(&formatted(&mail(subject, text))), (subject.to_owned(), text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_text_in_any_script_is_readable_in_the_file() {
+        for text in ["Hello!\nCode: 123456", "Grüße!\nCode: 123456", "こんにちは。\nCode: 123456"] {
+            let eml = formatted(&mail("s", text));
+            assert!(eml.contains(&text.replace('\n', "\r\n")), "{eml}");
+        }
+    }
+
+    #[test]
+    fn a_subject_cannot_inject_a_header() {
+        for end in ["\r\n", "\n", "\r", "\r\n\r\n", "\0\r\n", "\u{85}", "\u{2028}", "é\r\n"] {
+            let subject = format!("Hello{end}Bcc: mallory@example.com{end} folded");
+            let eml = formatted(&mail(&subject, "text"));
+            let read = mailparse::parse_mail(eml.as_bytes()).expect("a mail");
+            assert_eq!(read.headers.get_first_value("Bcc"), None, "{eml}");
+            assert_eq!(read.headers.len(), 8, "{eml}");
+            assert!(!eml.lines().any(|line| line.starts_with("Bcc")), "{eml}");
+            assert_eq!(read.get_body().expect("a text").trim_end(), "text");
+        }
+    }
+
+    #[test]
+    fn an_address_that_no_mail_can_be_sent_to_is_refused() {
+        for address in
+            ["", "jane", "jane@", "jane@example.com\r\nBcc: mallory@example.com", "a b@example.com"]
+        {
+            let mail = Mail { to: Email::new(address), ..mail("subject", "text") };
+            let from = "portcullis@localhost".parse().expect("a mailbox");
+            let composed = compose(&mail, &from, DateTime::UNIX_EPOCH, Uuid::nil());
+            assert!(matches!(composed, Err(MailError::Refused(_))), "{address:?}");
+        }
+    }
+
+    #[test]
+    fn every_address_that_the_domain_parses_can_be_sent_to() {
+        for address in
+            ["jane.doe+news@example.com", "o'neil@example.co.uk", "josé@example.com", "jane@müller.example"]
+        {
+            let to = Email::parse(address).expect("an address");
+            let eml = formatted(&Mail { to, ..mail("subject", "text") });
+            assert!(eml.contains(&format!("\r\nTo: {address}\r\n")), "{eml}");
+        }
+    }
+}
