@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pasetors::{
@@ -22,7 +22,7 @@ use crate::{
 const MAX_TOKEN_LENGTH: usize = 4096;
 /// Keeps tokens short enough to fit [`MAX_TOKEN_LENGTH`], and headers that carry them short enough for any proxy.
 const MAX_NAME_LENGTH: usize = 256;
-/// By how much the clock of the replica that issued a token may be ahead of this one's.
+/// By how much the clock of the replica that issued a token may be ahead of this one's, unless that is set otherwise.
 const CLOCK_LEEWAY: TimeDelta = TimeDelta::seconds(5);
 /// Authenticated with every refresh token but not in it: should another kind of `v4.local` token ever be made with the same
 /// key, neither is taken for the other.
@@ -34,6 +34,7 @@ pub struct Paseto {
     keys: Vec<Key>,
     issuer: String,
     audience: String,
+    clock_leeway: TimeDelta,
 }
 
 /// Tokens cannot be made of these keys and names.
@@ -74,7 +75,16 @@ impl Paseto {
             return Err(PasetoError::NoKey);
         }
         keys.sort_by_key(|key| key.epoch);
-        Ok(Self { keys, issuer, audience })
+        Ok(Self { keys, issuer, audience, clock_leeway: CLOCK_LEEWAY })
+    }
+
+    /// Sets by how much the issuing replica's clock may be ahead of this one's: a token from further in the future is
+    /// invalid. Five seconds otherwise, so that a token can be used at once on a replica whose clock is a little behind. It
+    /// lengthens no token's life.
+    #[must_use]
+    pub fn with_clock_leeway(mut self, leeway: Duration) -> Self {
+        self.clock_leeway = TimeDelta::from_std(leeway).unwrap_or(TimeDelta::MAX);
+        self
     }
 
     /// The keys that verify access tokens, oldest epoch first.
@@ -95,7 +105,7 @@ impl Paseto {
         if bounds.iss != self.issuer || bounds.aud != self.audience {
             return Err(TokenError::Invalid);
         }
-        let latest = now.checked_add_signed(CLOCK_LEEWAY).unwrap_or(now);
+        let latest = now.checked_add_signed(self.clock_leeway).unwrap_or(DateTime::<Utc>::MAX_UTC);
         if bounds.iat > latest || bounds.nbf > latest {
             return Err(TokenError::Invalid);
         }
@@ -149,7 +159,7 @@ impl fmt::Debug for Paseto {
             .field("keys", &self.keys)
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -220,6 +220,17 @@ fn a_token_from_the_future_is_invalid_beyond_the_leeway() {
 }
 
 #[test]
+fn the_leeway_can_be_set_and_lengthens_no_life() {
+    let token = paseto(&[1]).issue_access(&access());
+    let exact = paseto(&[1]).with_clock_leeway(Duration::ZERO);
+    assert_eq!(exact.verify_access(&token, time(-1)), Err(TokenError::Invalid));
+    assert!(exact.verify_access(&token, time(0)).is_ok());
+    let boundless = paseto(&[1]).with_clock_leeway(Duration::MAX);
+    assert!(boundless.verify_access(&token, time(-1_000_000)).is_ok());
+    assert_eq!(boundless.verify_access(&token, time(1800)), Err(TokenError::Expired));
+}
+
+#[test]
 fn a_token_issued_within_a_second_is_good_at_that_very_moment() {
     let paseto = paseto(&[1]);
     let now = time(0) + TimeDelta::milliseconds(999);
@@ -381,6 +392,6 @@ fn keys_and_names_that_make_no_good_tokens_are_refused() {
 fn debug_shows_no_key() {
     assert_eq!(
         format!("{:?}", paseto(&[1, 2])),
-        r#"Paseto { keys: [Key(epoch 1, ***), Key(epoch 2, ***)], issuer: "https://id.example.com", audience: "portcullis" }"#
+        r#"Paseto { keys: [Key(epoch 1, ***), Key(epoch 2, ***)], issuer: "https://id.example.com", audience: "portcullis", .. }"#
     );
 }
