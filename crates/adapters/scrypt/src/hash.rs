@@ -120,8 +120,20 @@ fn parameters(params: &ParamsString) -> Result<Parameters, StoredHashError> {
 fn derive(password: &Password, salt: &[u8], parameters: Parameters, output: &mut [u8]) {
     let params = scrypt::Params::new(parameters.log_n(), parameters.r(), parameters.p())
         .expect("parameters were checked more strictly");
-    scrypt::scrypt(password.expose().as_bytes(), salt, &params, output)
-        .expect("an output of a few bytes is allowed");
+    scrypt::scrypt(&key(password), salt, &params, output).expect("an output of a few bytes is allowed");
+}
+
+/// The password's bytes. The HMAC within scrypt fills short keys up with NUL (RFC 2104 §2), so that a password and the same
+/// one with NUL after it would have one hash. One that ends so gets a last byte that no UTF-8 text has; every other password,
+/// and so every hash that other software made, is as it is.
+fn key(password: &Password) -> Zeroizing<Vec<u8>> {
+    let bytes = password.expose().as_bytes();
+    let mut key = Zeroizing::new(Vec::with_capacity(bytes.len() + 1));
+    key.extend_from_slice(bytes);
+    if bytes.ends_with(&[0]) {
+        key.push(0xff);
+    }
+    key
 }
 
 #[cfg(test)]
@@ -166,6 +178,17 @@ mod tests {
         assert!(hash.matches(&Password::new("password")));
         assert!(!hash.matches(&Password::new("passwort")));
         assert!(!hash.is_like_new(Parameters::default()));
+    }
+
+    #[test]
+    fn passwords_that_differ_in_trailing_nul_alone_are_not_one() {
+        let passwords = ["Tr4vel-light", "Tr4vel-light\0", "Tr4vel-light\0\0", "", "\0", "\0a"];
+        for made in passwords {
+            let hash = Hash::make(&Password::new(made), [7; SALT_LENGTH], cheap());
+            for tried in passwords {
+                assert_eq!(hash.matches(&Password::new(tried)), made == tried, "{made:?} {tried:?}");
+            }
+        }
     }
 
     #[test]
