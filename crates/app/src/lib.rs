@@ -1,7 +1,18 @@
 //! The Portcullis service: adapters wired into an OpenAPI-described poem server.
+//!
+//! [`App::build`] takes a [`Config`](config::Config) and gives a service that listens; [`Stack::open`] gives commands the same
+//! use cases without a server.
 
+mod app;
+pub mod config;
 mod http;
+mod master_key;
 mod server;
+mod stack;
 mod subscription;
+mod telemetry;
 
+pub use app::App;
 pub use http::{openapi_json, openapi_yaml};
+pub use stack::{Migrations, Stack};
+pub use telemetry::start_logs;

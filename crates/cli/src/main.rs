@@ -1,2 +1,78 @@
-//! x
-fn main() {}
+//! `portcullis`: the service and the tools around it.
+
+mod command;
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use portcullis_app::config::{Config, ConfigError, Sources};
+
+/// Identity and authentication: registration, sign-in, sessions and an audit log that proves itself.
+///
+/// Without any configuration `portcullis serve` keeps everything in ./portcullis-data and listens on 127.0.0.1:8000.
+/// Settings come from the environment or from portcullis.toml; `portcullis config` prints them all.
+#[derive(Parser)]
+#[command(
+    name = "portcullis",
+    version,
+    after_help = "Exit codes: 0 done, 1 not done (a broken audit log among others), 2 wrong settings or arguments."
+)]
+struct Arguments {
+    /// Read settings from this file instead of ./portcullis.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service until it is told to stop (Ctrl-C or SIGTERM)
+    Serve,
+    /// Bring the database to this version's schema; `serve` does so by itself
+    Migrate(command::migrate::Arguments),
+    /// Print the OpenAPI document of the HTTP API
+    Openapi(command::openapi::Arguments),
+    /// Print every setting in effect, secrets masked, and where it came from
+    Config(command::config::Arguments),
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(command::audit::Command),
+    /// Manage administrators
+    #[command(subcommand)]
+    Admin(command::admin::Command),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line: the error and what caused it.
+            command::complain(&format!("portcullis: {error:#}"));
+            if error.is::<ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "the program's one look at its environment")]
+    let environment = std::env::vars_os();
+    let sources = Sources::new(environment).with_file(arguments.config);
+    let config = || Config::load(&sources);
+    match arguments.command {
+        Command::Serve => command::serve::run(&config()?),
+        Command::Migrate(arguments) => command::migrate::run(&config()?, &arguments),
+        Command::Openapi(arguments) => command::openapi::run(&arguments),
+        Command::Config(arguments) => command::config::run(config, &arguments),
+        Command::Audit(command) => command::audit::run(&config()?, &command),
+        Command::Admin(command) => command::admin::run(&config()?, command),
+    }
+}
+
+/// Whoever read the output has read enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -42,7 +42,11 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
         Some(MetaRequest { description: None, content, required: !schema::<T>().required.is_empty() })
     }
 
-    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
         let bytes = read(body.take()?).await?;
         if !bytes.is_empty() {
             check_content_type::<T>(request)?;

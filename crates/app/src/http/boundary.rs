@@ -28,16 +28,25 @@ impl<E: Endpoint> Boundary<E> {
         Self { inner, identity, timeout }
     }
 
-    /// The inner endpoint's answer, or why there is none.
-    async fn answer(&self, request: Request) -> Result<Response, Failure> {
+    /// The answer, whatever happens inside, and the pattern of the route that gave it where there is one.
+    async fn answer(&self, request: Request, request_id: &str) -> (Response, Option<PathPattern>) {
         let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        match tokio::time::timeout(self.timeout, call).await {
-            Err(_) => Err(Failure::new(Code::Timeout)),
+        let (failure, route) = match tokio::time::timeout(self.timeout, call).await {
+            Ok(Ok(Ok(response))) => {
+                let response = response.into_response();
+                let route = response.data::<PathPattern>().cloned();
+                return (response, route);
+            }
+            Ok(Ok(Err(error))) => {
+                let route = error.data::<PathPattern>().cloned();
+                (Failure::from_error(error), route)
+            }
             // The panic's message is in the log already, under this request's span.
-            Ok(Err(_panic)) => Err(Failure::new(Code::Internal)),
-            Ok(Ok(Err(error))) => Err(Failure::from_error(error)),
-            Ok(Ok(Ok(response))) => Ok(response.into_response()),
-        }
+            Ok(Err(_panic)) => (Failure::new(Code::Internal), None),
+            Err(_elapsed) => (Failure::new(Code::Timeout), None),
+        };
+        log_failure(&failure);
+        (failure.into_response(request_id, self.identity.ports().clock.now()), route)
     }
 }
 
@@ -47,24 +56,15 @@ impl<E: Endpoint> Endpoint for Boundary<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let clock = &self.identity.ports().clock;
         let started = tokio::time::Instant::now();
-        let request_id = request_id(&request).unwrap_or_else(|| self.identity.new_id::<Uuid>(clock.now()).to_string());
+        let request_id =
+            request_id(&request).unwrap_or_else(|| self.identity.new_id::<Uuid>(clock.now()).to_string());
         let method = request.method().clone();
         request.set_data(self.identity.clone());
         let span = tracing::info_span!("request", id = %request_id);
-        let mut response = async {
-            match self.answer(request).await {
-                Ok(response) => response,
-                Err(failure) => {
-                    log_failure(&failure);
-                    failure.into_response(&request_id, clock.now())
-                }
-            }
-        }
-        .instrument(span.clone())
-        .await;
+        let (mut response, route) = self.answer(request, &request_id).instrument(span.clone()).await;
         span.in_scope(|| {
             let status = response.status().as_u16();
-            let route = response.data::<PathPattern>().map_or("", |pattern| pattern.0.as_ref());
+            let route = route.as_ref().map_or("", |pattern| &*pattern.0);
             let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(%method, route, status, milliseconds, "answered");
         });

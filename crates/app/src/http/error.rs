@@ -10,7 +10,9 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse, Object,
-    error::{AuthorizationError, ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError},
+    error::{
+        AuthorizationError, ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError,
+    },
     payload::{Json, Payload},
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::Type,
@@ -121,7 +123,8 @@ impl Failure {
     }
 
     fn with_fields(mut self, fields: &BTreeMap<impl AsRef<str> + Ord, Vec<String>>) -> Self {
-        let fields: Map<_, _> = fields.iter().map(|(name, texts)| (name.as_ref().to_owned(), json!(texts))).collect();
+        let fields: Map<_, _> =
+            fields.iter().map(|(name, texts)| (name.as_ref().to_owned(), json!(texts))).collect();
         self.details.insert("fields".to_owned(), fields.into());
         self
     }
@@ -155,7 +158,9 @@ impl Failure {
                 ReadBodyError::PayloadTooLarge => Self::new(Code::PayloadTooLarge),
                 _ => Self::invalid("the body cannot be read"),
             }
-        } else if error.is::<ParseRequestPayloadError>() || error.is::<ParsePathError>() || error.is::<ParseParamError>()
+        } else if error.is::<ParseRequestPayloadError>()
+            || error.is::<ParsePathError>()
+            || error.is::<ParseParamError>()
         {
             // Their texts repeat what was sent, which may be a secret.
             Self::new(Code::ValidationFailed)
@@ -238,11 +243,14 @@ impl<E: Fails> ApiResponse for Failed<E> {
             by_status.entry(status(*code).as_u16()).or_default().push(*code);
         }
         let describe = |codes: Vec<Code>| {
-            let lines = codes.iter().map(|code| format!("`{}` {}: {}", code.as_str(), code.name(), code.meaning()));
+            let lines =
+                codes.iter().map(|code| format!("`{}` {}: {}", code.as_str(), code.name(), code.meaning()));
             lines.collect::<Vec<_>>().join("\n\n")
         };
-        let mut responses: Vec<_> =
-            by_status.into_iter().map(|(status, codes)| error_response(Some(status), describe(codes))).collect();
+        let mut responses: Vec<_> = by_status
+            .into_iter()
+            .map(|(status, codes)| error_response(Some(status), describe(codes)))
+            .collect();
         responses.push(error_response(None, "Any other failure, in the same shape.".to_owned()));
         MetaResponses { responses }
     }
@@ -297,7 +305,8 @@ impl From<Violations> for Failure {
         };
         let mut failure = Self::new(code).with_fields(violations.fields());
         if !violations.password_rules().is_empty() {
-            let reasons: Vec<_> = violations.password_rules().iter().map(|rule| PasswordRule::name(*rule)).collect();
+            let reasons: Vec<_> =
+                violations.password_rules().iter().map(|rule| PasswordRule::name(*rule)).collect();
             failure.details.insert("reasons".to_owned(), json!(reasons));
         }
         failure

@@ -60,7 +60,10 @@ pub fn openapi_yaml() -> String {
 }
 
 /// Everything the service serves; whatever goes wrong inside is answered in the one error shape.
-pub(crate) fn endpoint(identity: Identity, request_timeout: Duration) -> BoxEndpoint<'static, poem::Response> {
+pub(crate) fn endpoint(
+    identity: Identity,
+    request_timeout: Duration,
+) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
     let documents = document::routes(&service);
     boundary::Boundary::new(documents.nest("/", service), identity, request_timeout).boxed()

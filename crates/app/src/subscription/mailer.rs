@@ -68,7 +68,8 @@ fn compose(app_name: &str, to: Email, code: &Secret, expires_at: DateTime<Utc>) 
         "Somebody, hopefully you, registered this address at {app_name}.\n\n\
          To show that it is yours, enter this code:\n\n\
          Code: {code}\n\n\
-         It is good until {until}. If it was not you, do nothing: without the code nobody gets in.\n",
+         It is good until {until}.\n\n\
+         If it was not you, do nothing: without the code nobody gets in.\n",
         code = code.expose(),
     );
     Mail { to, subject: format!("Your {app_name} verification code"), text }

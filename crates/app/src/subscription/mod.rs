@@ -2,11 +2,10 @@
 
 mod mailer;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use portcullis_domain::port::{EventStore, FeedItem, StoreError, Subscriptions};
-use std::sync::Arc;
+use portcullis_domain::port::{EventStore, FeedCursor, FeedItem, StoreError, Subscriptions};
 use thiserror::Error;
 use tokio::{sync::watch, time};
 
@@ -49,44 +48,46 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// Follows the feed. Between two batches it stops when `stop` turns true.
+    /// Follows the feed until `stop` turns true; an event that is being handled is handled to its end.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut retry = FIRST_RETRY;
         while !*stop.borrow_and_update() {
-            let waited = match self.next_batch().await {
-                Ok(()) => {
+            match self.next_batch().await {
+                Ok(None) => retry = FIRST_RETRY,
+                Ok(Some(cursor)) => {
                     retry = FIRST_RETRY;
-                    continue;
+                    let woken = time::timeout(POLL, self.events.wait(cursor));
+                    tokio::select! {
+                        _ = woken => {} // or timed out, or failed: the next read tells
+                        _ = stop.changed() => {}
+                    }
                 }
                 Err(error) => {
                     let name = self.handler.name();
                     tracing::warn!(subscription = name, retry_in = ?retry, "{}", chain(&error));
-                    time::sleep(retry)
+                    tokio::select! {
+                        () = time::sleep(retry) => {}
+                        _ = stop.changed() => {}
+                    }
+                    retry = (retry * 2).min(LONGEST_RETRY);
                 }
-            };
-            retry = (retry * 2).min(LONGEST_RETRY);
-            tokio::select! {
-                () = waited => {}
-                _ = stop.changed() => {}
             }
         }
     }
 
-    /// Handles what lies beyond the cursor, or waits until something may.
-    async fn next_batch(&self) -> Result<(), HandleError> {
+    /// Handles what lies beyond the cursor; where nothing does, returns the cursor.
+    async fn next_batch(&self) -> Result<Option<FeedCursor>, HandleError> {
         let name = self.handler.name();
         let cursor = self.cursors.cursor(name).await?;
         let items = self.events.read_feed(cursor, BATCH).await?;
         if items.is_empty() {
-            // Woken, timed out or failed: the next read tells.
-            let _ = time::timeout(POLL, self.events.wait(cursor)).await;
-            return Ok(());
+            return Ok(Some(cursor));
         }
         let mut reached = cursor;
-        let mut outcome = Ok(());
+        let mut outcome = Ok(None);
         for item in &items {
-            outcome = self.handler.handle(item).await;
-            if outcome.is_err() {
+            if let Err(error) = self.handler.handle(item).await {
+                outcome = Err(error);
                 break;
             }
             reached = item.cursor;

@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::{IssuedTokens, Session};
@@ -118,13 +119,13 @@ impl Identity {
         let mut tries = Tries::many();
         loop {
             let now = self.now();
-            let session = self.new_session(&user, origin);
+            let session = self.new_session(&user, origin, now);
             let decision =
                 decide(&user, self.policy(), session.clone(), rehashed.clone(), credential.clone())?;
             let key = self.data_key_of(&user).await?;
             let act = Act { actor: Actor::User(user.id.into()), origin, now };
             match self.record(user.id, Some(&user), &key, &act, decision).await {
-                Ok(_) => return Ok(self.issue_tokens(&user, &session)),
+                Ok(_) => return Ok(self.issue_tokens(&user, &session, now)),
                 Err(error) => tries.again(error)?,
             }
             // Somebody changed the account meanwhile. If that was its password, the check above is void.
@@ -167,8 +168,7 @@ impl Identity {
         })
     }
 
-    fn new_session(&self, user: &User, origin: &Origin) -> Session {
-        let now = self.now();
+    fn new_session(&self, user: &User, origin: &Origin, now: DateTime<Utc>) -> Session {
         Session {
             id: self.new_id::<SessionId>(now),
             user: user.id,
@@ -182,8 +182,7 @@ impl Identity {
     }
 
     /// A pair of tokens for a session at its generation.
-    pub(super) fn issue_tokens(&self, user: &User, session: &Session) -> IssuedTokens {
-        let now = self.now();
+    pub(super) fn issue_tokens(&self, user: &User, session: &Session, now: DateTime<Utc>) -> IssuedTokens {
         let policy = self.policy();
         let access = AccessClaims {
             token: self.new_id(now),
@@ -212,7 +211,6 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
     use uuid::Uuid;
 
     use super::*;

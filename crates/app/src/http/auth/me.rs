@@ -61,7 +61,14 @@ impl MeApi {
         Ok(Json(MeResponse {
             user: me.user.into(),
             company: None,
-            permissions: bearer.0.permissions.iter().copied().map(Permission::as_str).map(str::to_owned).collect(),
+            permissions: bearer
+                .0
+                .permissions
+                .iter()
+                .copied()
+                .map(Permission::as_str)
+                .map(str::to_owned)
+                .collect(),
             session: SessionResponse::new(me.session, true),
         }))
     }

@@ -1,0 +1,184 @@
+use async_trait::async_trait;
+use diesel::{prelude::*, sqlite::SqliteConnection};
+use portcullis_domain::{
+    commit::{Commit, CommitError, Committed},
+    event::{Actor, Event, EventData, EventType, NewEvent, StreamKind, Version},
+    id::StreamId,
+    port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
+    seal::Sealed,
+};
+
+use crate::{
+    Sqlite,
+    column::{IdKey, RowName, stored_id, stored_number},
+    commit,
+    connection::Traces,
+    error::engine,
+    schema::{events, streams},
+};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = events, check_for_backend(diesel::sqlite::Sqlite))]
+struct EventRow {
+    position: i64,
+    id: Vec<u8>,
+    stream_id: Vec<u8>,
+    stream_kind: String,
+    version: i64,
+    event_type: String,
+    schema_version: i64,
+    actor_kind: String,
+    actor_id: Option<Vec<u8>>,
+    data: String,
+    personal: Option<Vec<u8>>,
+    recorded_at: i64,
+    prev_hash: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = streams, check_for_backend(diesel::sqlite::Sqlite))]
+struct HeadRow {
+    stream_id: Vec<u8>,
+    kind: String,
+    version: i64,
+    hash: Vec<u8>,
+}
+
+#[async_trait]
+impl EventStore for Sqlite {
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        commit::check_shape(&commit.appends)?;
+        let traces = if commit.shred.is_empty() { Traces::Linger } else { Traces::Scrubbed };
+        self.writer()?.write(traces, move |connection| commit::apply(connection, commit)).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: StreamId,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let of_stream = events::stream_id.eq(stored_id(stream));
+        self.read(move |connection| {
+            let rows = events::table
+                .filter(of_stream)
+                .filter(events::version.gt(stored_number(after)))
+                .order(events::version)
+                .limit(stored_number(limit))
+                .select(EventRow::as_select())
+                .load(connection);
+            rows.map_err(engine)?.into_iter().map(Event::try_from).collect()
+        })
+        .await
+    }
+
+    async fn head(&self, stream: StreamId) -> Result<Option<StreamHead>, StoreError> {
+        self.read(move |connection| find_head(connection, stream)).await
+    }
+
+    async fn list_heads(&self, after: Option<StreamId>, limit: usize) -> Result<Vec<StreamHead>, StoreError> {
+        // No bytes come before any bytes.
+        let after = after.map(stored_id).unwrap_or_default();
+        self.read(move |connection| {
+            let rows = streams::table
+                .filter(streams::stream_id.gt(after))
+                .order(streams::stream_id)
+                .limit(stored_number(limit))
+                .select(HeadRow::as_select())
+                .load(connection);
+            rows.map_err(engine)?.into_iter().map(StreamHead::try_from).collect()
+        })
+        .await
+    }
+
+    async fn read_feed(&self, after: FeedCursor, limit: usize) -> Result<Vec<FeedItem>, StoreError> {
+        self.read(move |connection| {
+            let rows = events::table
+                .filter(events::position.gt(stored_number(after.position)))
+                .order(events::position)
+                .limit(stored_number(limit))
+                .select(EventRow::as_select())
+                .load(connection);
+            rows.map_err(engine)?.into_iter().map(|row| Ok(item(row.try_into()?))).collect()
+        })
+        .await
+    }
+
+    /// Hears of this process's commits only: whoever must also hear of another's (`portcullis admin create` beside a server)
+    /// puts a deadline on the wait and reads then.
+    async fn wait(&self, after: FeedCursor) -> Result<(), StoreError> {
+        // A watch channel keeps its newest value, so a commit between the caller's read and this line is not missed.
+        let mut newest = self.newest.clone();
+        newest.wait_for(|position| *position > after.position).await.map_err(StoreError::unavailable)?;
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|connection| {
+            let any = streams::table.select(streams::version).first::<i64>(connection);
+            any.optional().map(drop).map_err(engine)
+        })
+        .await
+    }
+}
+
+/// A stream's head, as the connection sees it.
+pub(crate) fn find_head(
+    connection: &mut SqliteConnection,
+    stream: StreamId,
+) -> Result<Option<StreamHead>, StoreError> {
+    let row = streams::table.find(stored_id(stream)).select(HeadRow::as_select()).first(connection);
+    row.optional().map_err(engine)?.map(StreamHead::try_from).transpose()
+}
+
+const fn item(event: Event) -> FeedItem {
+    FeedItem { cursor: FeedCursor { transaction: 0, position: event.position }, event }
+}
+
+impl TryFrom<EventRow> for Event {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        let name = RowName::new("events", format!("position {}", row.position));
+        let actor_id = row.actor_id.map(|id| name.id("actor_id", &id)).transpose()?;
+        let actor = Actor::from_stored(&row.actor_kind, actor_id).ok_or_else(|| {
+            let id = if actor_id.is_some() { "an id" } else { "no id" };
+            name.corrupt(format_args!("actor kind {:?} with {id} is unknown", row.actor_kind))
+        })?;
+        let stream_kind = StreamKind::from_stored(&row.stream_kind)
+            .ok_or_else(|| name.corrupt(format_args!("stream kind {:?} is unknown", row.stream_kind)))?;
+        Ok(Self {
+            position: name.count("position", row.position)?,
+            stream: name.id("stream_id", &row.stream_id)?,
+            stream_kind,
+            version: name.count("version", row.version)?,
+            event: NewEvent {
+                id: name.id("id", &row.id)?,
+                event_type: EventType::new(row.event_type),
+                schema_version: name.count("schema_version", row.schema_version)?,
+                actor,
+                data: EventData::from_stored(row.data),
+                personal: row.personal.map(Sealed::new),
+                recorded_at: name.time("recorded_at", row.recorded_at)?,
+            },
+            prev_hash: name.hash("prev_hash", &row.prev_hash)?,
+            hash: name.hash("hash", &row.hash)?,
+        })
+    }
+}
+
+impl TryFrom<HeadRow> for StreamHead {
+    type Error = StoreError;
+
+    fn try_from(row: HeadRow) -> Result<Self, StoreError> {
+        let name = RowName::new("streams", IdKey(&row.stream_id));
+        Ok(Self {
+            stream: name.id("stream_id", &row.stream_id)?,
+            kind: StreamKind::from_stored(&row.kind)
+                .ok_or_else(|| name.corrupt(format_args!("kind {:?} is unknown", row.kind)))?,
+            version: name.count("version", row.version)?,
+            hash: name.hash("hash", &row.hash)?,
+        })
+    }
+}

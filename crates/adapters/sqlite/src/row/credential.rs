@@ -1,0 +1,60 @@
+use async_trait::async_trait;
+use diesel::{dsl::insert_into, prelude::*, sqlite::SqliteConnection};
+use portcullis_domain::{
+    id::UserId,
+    port::{Credentials, StoreError},
+    user::Credential,
+    value::PasswordHash,
+};
+
+use crate::{
+    Sqlite,
+    column::{IdKey, RowName, stored_id},
+    error::engine,
+    schema::credentials,
+    statement::Cached,
+};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = credentials, check_for_backend(diesel::sqlite::Sqlite), primary_key(user_id))]
+struct CredentialRow {
+    user_id: Vec<u8>,
+    password_hash: String,
+    changed_at: i64,
+}
+
+pub(super) fn put(connection: &mut SqliteConnection, credential: &Credential) -> QueryResult<()> {
+    let row = CredentialRow {
+        user_id: stored_id(credential.user),
+        password_hash: credential.password.expose().to_owned(),
+        changed_at: credential.changed_at.timestamp_micros(),
+    };
+    let statement =
+        insert_into(credentials::table).values(&row).on_conflict(credentials::user_id).do_update().set(&row);
+    Cached(statement).execute(connection).map(drop)
+}
+
+#[async_trait]
+impl Credentials for Sqlite {
+    async fn find(&self, user: UserId) -> Result<Option<Credential>, StoreError> {
+        let key = stored_id(user);
+        self.read(move |connection| {
+            let row = credentials::table.find(key).select(CredentialRow::as_select()).first(connection);
+            row.optional().map_err(engine)?.map(Credential::try_from).transpose()
+        })
+        .await
+    }
+}
+
+impl TryFrom<CredentialRow> for Credential {
+    type Error = StoreError;
+
+    fn try_from(row: CredentialRow) -> Result<Self, StoreError> {
+        let name = RowName::new("credentials", IdKey(&row.user_id));
+        Ok(Self {
+            user: name.id("user_id", &row.user_id)?,
+            changed_at: name.time("changed_at", row.changed_at)?,
+            password: PasswordHash::new(row.password_hash),
+        })
+    }
+}

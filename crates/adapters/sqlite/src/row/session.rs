@@ -1,0 +1,142 @@
+use async_trait::async_trait;
+use diesel::{
+    dsl::{delete as delete_from, insert_into, update},
+    prelude::*,
+    sqlite::SqliteConnection,
+};
+use portcullis_domain::{
+    caller::Origin,
+    id::{SessionId, UserId},
+    port::{RotateOutcome, Rotation, Sessions, StoreError},
+    session::Session,
+};
+
+use crate::{
+    Sqlite,
+    column::{IdKey, RowName, stored_id, stored_number},
+    error::engine,
+    schema::sessions,
+    statement::Cached,
+};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = sessions, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
+struct SessionRow {
+    id: Vec<u8>,
+    user_id: Vec<u8>,
+    generation: i64,
+    created_at: i64,
+    rotated_at: i64,
+    last_seen_at: i64,
+    expires_at: i64,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+}
+
+pub(super) fn put(connection: &mut SqliteConnection, session: &Session) -> QueryResult<()> {
+    let row = SessionRow::from(session);
+    let statement = insert_into(sessions::table).values(&row).on_conflict(sessions::id).do_update().set(&row);
+    Cached(statement).execute(connection).map(drop)
+}
+
+pub(super) fn delete(connection: &mut SqliteConnection, id: SessionId) -> QueryResult<()> {
+    Cached(delete_from(sessions::table.find(stored_id(id)))).execute(connection).map(drop)
+}
+
+pub(super) fn delete_of(connection: &mut SqliteConnection, user: UserId) -> QueryResult<()> {
+    let statement = delete_from(sessions::table.filter(sessions::user_id.eq(stored_id(user))));
+    Cached(statement).execute(connection).map(drop)
+}
+
+#[async_trait]
+impl Sessions for Sqlite {
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let id = stored_id(id);
+        self.read(move |connection| {
+            let row = sessions::table.find(id).select(SessionRow::as_select()).first(connection);
+            row.optional().map_err(engine)?.map(Session::try_from).transpose()
+        })
+        .await
+    }
+
+    async fn list_by_user(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        let of_user = sessions::user_id.eq(stored_id(user));
+        self.read(move |connection| {
+            let rows = sessions::table
+                .filter(of_user)
+                .order((sessions::created_at.desc(), sessions::id.desc()))
+                .select(SessionRow::as_select())
+                .load(connection);
+            rows.map_err(engine)?.into_iter().map(Session::try_from).collect()
+        })
+        .await
+    }
+
+    async fn rotate(&self, rotation: Rotation) -> Result<RotateOutcome, StoreError> {
+        self.write(move |connection| rotate(connection, &rotation)).await
+    }
+}
+
+/// One compare-and-set: the update finds the session only where it lives and stands at the generation.
+fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<RotateOutcome, StoreError> {
+    let at = rotation.at.timestamp_micros();
+    let session = sessions::table.find(stored_id(rotation.session));
+    let from = rotation.from_generation;
+    let step = update(session.clone())
+        .filter(sessions::generation.eq(stored_number(from)))
+        .filter(sessions::expires_at.gt(at))
+        .set((
+            sessions::generation.eq(stored_number(from.saturating_add(1))),
+            sessions::rotated_at.eq(at),
+            sessions::last_seen_at.eq(at),
+            sessions::expires_at.eq(rotation.expires_at.timestamp_micros()),
+        ));
+    if Cached(step).execute(connection).map_err(engine)? == 1 {
+        let row = session.select(SessionRow::as_select()).first(connection).map_err(engine)?;
+        return row.try_into().map(RotateOutcome::Rotated);
+    }
+    let live = session.filter(sessions::expires_at.gt(at)).select(SessionRow::as_select());
+    match live.first(connection).optional().map_err(engine)? {
+        Some(row) => row.try_into().map(RotateOutcome::Stale),
+        None => Ok(RotateOutcome::Gone),
+    }
+}
+
+impl From<&Session> for SessionRow {
+    fn from(session: &Session) -> Self {
+        Self {
+            id: stored_id(session.id),
+            user_id: stored_id(session.user),
+            generation: stored_number(session.generation),
+            created_at: session.created_at.timestamp_micros(),
+            rotated_at: session.rotated_at.timestamp_micros(),
+            last_seen_at: session.last_seen_at.timestamp_micros(),
+            expires_at: session.expires_at.timestamp_micros(),
+            ip_address: session.origin.ip_address.map(|address| address.to_string()),
+            user_agent: session.origin.user_agent.clone(),
+        }
+    }
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
+        let name = RowName::new("sessions", IdKey(&row.id));
+        let ip_address = row.ip_address.map(|address| address.parse()).transpose();
+        Ok(Self {
+            id: name.id("id", &row.id)?,
+            user: name.id("user_id", &row.user_id)?,
+            generation: name.count("generation", row.generation)?,
+            created_at: name.time("created_at", row.created_at)?,
+            rotated_at: name.time("rotated_at", row.rotated_at)?,
+            last_seen_at: name.time("last_seen_at", row.last_seen_at)?,
+            expires_at: name.time("expires_at", row.expires_at)?,
+            origin: Origin {
+                ip_address: ip_address.map_err(|_| name.corrupt("ip_address is no address"))?,
+                user_agent: row.user_agent,
+            },
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! The tables of `migrations/sqlite`, as diesel sees them.
+
+diesel::table! {
+    streams (stream_id) {
+        stream_id -> Binary,
+        kind -> Text,
+        version -> BigInt,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    events (position) {
+        position -> BigInt,
+        id -> Binary,
+        stream_id -> Binary,
+        stream_kind -> Text,
+        version -> BigInt,
+        #[sql_name = "type"]
+        event_type -> Text,
+        schema_version -> BigInt,
+        actor_kind -> Text,
+        actor_id -> Nullable<Binary>,
+        data -> Text,
+        personal -> Nullable<Binary>,
+        recorded_at -> BigInt,
+        prev_hash -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    claims (key) {
+        key -> Text,
+        owner -> Binary,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Binary,
+        version -> BigInt,
+        email -> Text,
+        email_folded -> Text,
+        username -> Nullable<Text>,
+        name -> Text,
+        phone -> Nullable<Text>,
+        business_type -> Nullable<Text>,
+        business_number -> Nullable<Text>,
+        industry -> Nullable<Text>,
+        region -> Nullable<Text>,
+        role -> Text,
+        is_active -> Bool,
+        is_verified -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        last_login_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    credentials (user_id) {
+        user_id -> Binary,
+        password_hash -> Text,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Binary,
+        user_id -> Binary,
+        generation -> BigInt,
+        created_at -> BigInt,
+        rotated_at -> BigInt,
+        last_seen_at -> BigInt,
+        expires_at -> BigInt,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    one_time_codes (id) {
+        rowid -> BigInt,
+        id -> Binary,
+        user_id -> Binary,
+        purpose -> Text,
+        attempts -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    subject_keys (subject_id) {
+        subject_id -> Binary,
+        wrapped -> Binary,
+    }
+}
+
+diesel::table! {
+    signing_keys (epoch) {
+        epoch -> BigInt,
+        material -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    subscriptions (name) {
+        name -> Text,
+        transaction_id -> BigInt,
+        position -> BigInt,
+    }
+}

@@ -1,0 +1,40 @@
+use std::fmt::Write;
+
+use clap::Args;
+use portcullis_app::{Migrations, config::Config};
+
+use super::print;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// List all migrations and whether the database has them; change nothing
+    #[arg(long)]
+    status: bool,
+
+    /// Revert the newest migration, with the data in what it made
+    #[arg(long, conflicts_with = "status")]
+    revert: bool,
+}
+
+pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
+    let migrations = Migrations::of(config);
+    let text = if arguments.status {
+        migrations.status()?.into_iter().fold(String::new(), |mut text, (name, is_applied)| {
+            let _ = writeln!(text, "{} {name}", if is_applied { "applied" } else { "pending" });
+            text
+        })
+    } else if arguments.revert {
+        match migrations.revert()? {
+            Some(name) => format!("reverted {name}\n"),
+            None => "there is no migration to revert\n".to_owned(),
+        }
+    } else {
+        let applied = migrations.apply()?;
+        if applied.is_empty() {
+            "the database is up to date\n".to_owned()
+        } else {
+            applied.into_iter().map(|name| format!("applied {name}\n")).collect()
+        }
+    };
+    Ok(print(text)?)
+}

@@ -1,0 +1,28 @@
+//! One command a file.
+
+pub(crate) mod admin;
+pub(crate) mod audit;
+pub(crate) mod config;
+pub(crate) mod migrate;
+pub(crate) mod openapi;
+pub(crate) mod serve;
+
+use std::{
+    future::Future,
+    io::{self, Write},
+};
+
+/// Prints a result.
+pub(crate) fn print(text: impl AsRef<str>) -> io::Result<()> {
+    io::stdout().lock().write_all(text.as_ref().as_bytes())
+}
+
+/// Prints a complaint; where nobody listens to those, nothing can be done about it.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Runs a command that waits for things.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
