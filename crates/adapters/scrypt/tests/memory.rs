@@ -7,7 +7,7 @@ use portcullis_domain::{port::PasswordHasher, testing::SeededEntropy, value::Pas
 use portcullis_scrypt::{Parameters, Scrypt, Settings};
 
 const THREADS: usize = 2;
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 8;
 /// For stacks, the runtime, and what else a process takes as it goes.
 const CONSTANT: u64 = 16 << 20;
 
