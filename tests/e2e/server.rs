@@ -1,0 +1,168 @@
+//! A `portcullis serve` of its own for each test: own folder, own port, own log.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// How long anything that happens at once may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running service. Killed and swept up when it is dropped.
+pub(crate) struct Server {
+    folder: TempDir,
+    settings: Vec<(String, String)>,
+    child: Child,
+    url: String,
+}
+
+/// The program, without any of this process's environment but the path to other programs.
+pub(crate) fn portcullis(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.current_dir(folder).env_clear().stdin(Stdio::null());
+    command
+}
+
+impl Server {
+    /// Starts a service whose passwords are cheap to hash.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a service with these settings besides.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        let cheap = [("PORT", "0"), ("TOKEN_ISSUER", "e2e"), ("SCRYPT_LOG_N", "10"), ("SCRYPT_P", "1")];
+        let settings = cheap.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings: Vec<_> = settings.collect();
+        let (child, url) = spawn(folder.path(), &settings);
+        Self { folder, settings, child, url }
+    }
+
+    /// The folder it runs in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder().join("portcullis-data")
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Another command beside it, with the same settings.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = portcullis(self.folder());
+        command.args(arguments).envs(self.settings.iter().cloned());
+        command
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Starts it again on the same data; its port is another one.
+    pub(crate) fn restart(&mut self) {
+        (self.child, self.url) = spawn(self.folder.path(), &self.settings);
+    }
+
+    /// SIGTERM, and waits until it has stopped by itself.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        let sent = Command::new("kill").arg(self.pid().to_string()).status().expect("kill runs");
+        assert!(sent.success());
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("it can be asked") {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("it did not stop within {PATIENCE:?}; its log:\n{}", self.log());
+    }
+
+    /// Everything it has logged, over all its starts.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(log_file(self.folder())).expect("a log")
+    }
+
+    /// The newest verification code mailed to an address; waits for it.
+    pub(crate) fn mailed_code(&self, email: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(code) = self.find_code(email) {
+                return code;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("no code was mailed to {email}; the log:\n{}", self.log());
+    }
+
+    fn find_code(&self, email: &str) -> Option<String> {
+        let to = format!("To: {email}");
+        let mut files: Vec<_> = fs::read_dir(self.data().join("mail")).ok()?.flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        let mails = files.iter().rev().filter_map(|path| fs::read_to_string(path).ok());
+        let mail = mails.into_iter().find(|mail| mail.lines().any(|line| line == to))?;
+        mail.lines().find_map(|line| line.strip_prefix("Code: ").map(str::to_owned))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let _ = writeln!(std::io::stderr(), "the service's log:\n{}", self.log());
+        }
+    }
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("serve.log")
+}
+
+/// Starts the program, and waits until it says where it listens.
+fn spawn(folder: &Path, settings: &[(String, String)]) -> (Child, String) {
+    let log = fs::OpenOptions::new().create(true).append(true).open(log_file(folder)).expect("a log");
+    let before = log.metadata().expect("its length").len();
+    let mut command = portcullis(folder);
+    command.arg("serve").envs(settings.iter().cloned()).stdout(Stdio::null()).stderr(log);
+    let mut child = command.spawn().expect("it starts");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let log = fs::read(log_file(folder)).expect("a log");
+        let log = String::from_utf8_lossy(&log[usize::try_from(before).expect("short")..]).into_owned();
+        if let Some(address) = log.lines().find_map(listening_address) {
+            return (child, format!("http://{address}"));
+        }
+        if let Some(status) = child.try_wait().expect("it can be asked") {
+            panic!("it ended with {status}:\n{log}");
+        }
+        assert!(Instant::now() < deadline, "it does not listen after {PATIENCE:?}:\n{log}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn listening_address(line: &str) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    if line["message"] != "listening" {
+        return None;
+    }
+    line["address"].as_str().map(str::to_owned)
+}
