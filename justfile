@@ -2,7 +2,7 @@
 
 [private]
 default:
-    @just --list --unsorted
+    @{{ just_executable() }} --list --unsorted
 
 # Build everything, in the profile the tests use
 build:
@@ -46,8 +46,10 @@ advisories:
 
 # Write openapi.json anew
 openapi:
-    cargo run -q -- openapi > openapi.json
+    cargo run -q -- openapi > target/openapi.json
+    mv target/openapi.json openapi.json
 
 # Write docs/configuration.md anew
 reference:
-    cargo run -q -- config --reference > docs/configuration.md
+    cargo run -q -- config --reference > target/configuration.md
+    mv target/configuration.md docs/configuration.md
