@@ -11,6 +11,7 @@ use portcullis_domain::{
     commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed},
     event::{Event, EventHash, NewEvent},
     port::{StoreError, StreamHead},
+    seal::Sealed,
 };
 use uuid::Uuid;
 
@@ -131,7 +132,7 @@ fn insert(connection: &mut SqliteConnection, stored: &Event) -> QueryResult<()> 
         events::actor_kind.eq(actor.kind()),
         events::actor_id.eq(actor.id().map(stored_id)),
         events::data.eq(data.as_str()),
-        events::personal.eq(personal.as_ref().map(|sealed| sealed.as_bytes())),
+        events::personal.eq(personal.as_ref().map(Sealed::as_bytes)),
         events::recorded_at.eq(recorded_at.timestamp_micros()),
         events::prev_hash.eq(stored.prev_hash.as_bytes().as_slice()),
         events::hash.eq(stored.hash.as_bytes().as_slice()),

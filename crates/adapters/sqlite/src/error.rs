@@ -27,9 +27,15 @@ pub enum OpenError {
         #[source]
         source: Source,
     },
-    /// The file holds something else, or was damaged at its beginning.
-    #[error("{} is not a database: choose another file, or restore it from a back-up", .path.display())]
+    /// The file holds something else.
+    #[error("{} is not a database: choose another file, or restore this one from a back-up", .path.display())]
     NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a database, and parts of it are not what the engine wrote.
+    #[error("the database {} is damaged: restore it from a back-up", .path.display())]
+    Damaged {
         /// The file.
         path: PathBuf,
     },
@@ -95,6 +101,8 @@ mod text {
     pub(super) const CORRUPT: &str = "database disk image is malformed";
     pub(super) const NOT_A_DATABASE: &str = "file is not a database";
     pub(super) const CANNOT_OPEN: &str = "unable to open database file";
+    /// How the log's own triggers begin.
+    pub(super) const APPEND_ONLY: &str = "events are append-only";
     pub(super) const READ_ONLY: &str = "attempt to write a readonly database";
 }
 
@@ -115,7 +123,8 @@ pub(crate) fn engine(error: EngineError) -> StoreError {
             _,
         ) => StoreError::corrupt(error),
         EngineError::DatabaseError(_, information)
-            if [text::CORRUPT, text::NOT_A_DATABASE].contains(&information.message()) =>
+            if [text::CORRUPT, text::NOT_A_DATABASE].contains(&information.message())
+                || information.message().starts_with(text::APPEND_ONLY) =>
         {
             StoreError::corrupt(error)
         }
@@ -137,7 +146,8 @@ impl OpenError {
         let source = source.into();
         match source.to_string().as_str() {
             text::BUSY => Self::Locked { path },
-            text::NOT_A_DATABASE | text::CORRUPT => Self::NotADatabase { path },
+            text::NOT_A_DATABASE => Self::NotADatabase { path },
+            text::CORRUPT => Self::Damaged { path },
             // The file itself was read before: what cannot be opened or written are the files the engine keeps beside it.
             text::CANNOT_OPEN | text::READ_ONLY => {
                 Self::Folder { path: path.parent().map(PathBuf::from).unwrap_or(path), source }

@@ -28,12 +28,12 @@ struct JournalMode {
     journal_mode: String,
 }
 
-/// What a connection may do to the file.
+/// What a reading connection may do to the files when it is the last to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nothing: the operating system refuses it.
+    /// Leave them as they are.
     Inspect,
-    /// No statement that writes; the last to close tidies up what others wrote.
+    /// Write the log back into the database, and delete it.
     Query,
 }
 
@@ -45,8 +45,9 @@ pub(crate) fn reading(
 ) -> Result<SqliteConnection, OpenError> {
     let failed = |error| OpenError::from_engine(path.to_owned(), error);
     let mode = match access {
-        Access::Inspect => "ro",
-        Access::Query => "rw",
+        // Where there is no log the engine makes an empty one to read by, which only who may write deletes again.
+        Access::Inspect if has_log(path) => "ro",
+        Access::Inspect | Access::Query => "rw",
     };
     let mut connection = establish(path, mode)?;
     connection.batch_execute(&busy_timeout_pragma(busy_timeout)).map_err(failed)?;
@@ -90,6 +91,12 @@ fn establish(path: &Path, mode: &str) -> Result<SqliteConnection, OpenError> {
         };
         OpenError::from_engine(path.to_owned(), source)
     })
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 /// A path as a URI (<https://www.sqlite.org/uri.html>), whatever characters are in it.

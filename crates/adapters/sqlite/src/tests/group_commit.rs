@@ -131,6 +131,10 @@ async fn what_is_answered_on_a_full_disk_is_what_is_stored() {
     }
     assert_eq!(store.head(stream(2)).await.expect("read"), None, "it had no place");
 
-    store.write(|connection| Ok(execute(connection, "PRAGMA max_page_count = 100000"))).await.expect("kept");
+    let more = |connection: &mut _| {
+        execute(connection, "PRAGMA max_page_count = 100000");
+        Ok(())
+    };
+    store.write(more).await.expect("kept");
     store.commit(append(stream(4), Expected::New)).await.expect("the writer goes on");
 }
