@@ -51,7 +51,8 @@ impl Migrations {
     /// Applies what is pending, and returns the names.
     pub fn apply(&self) -> Result<Vec<String>, ConfigError> {
         make_data_folder(&self.config)?;
-        Sqlite::migrate(self.config.database(), Options::default()).map_err(|error| open_error(&self.config, &error))
+        Sqlite::migrate(self.config.database(), Options::default())
+            .map_err(|error| open_error(&self.config, &error))
     }
 
     /// Reverts the newest one, with the data in what it made, and returns its name.

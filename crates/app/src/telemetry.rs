@@ -16,7 +16,11 @@ pub fn start_logs(config: &Config) {
             registry.with(lines).init();
         }
         LogFormat::Json => {
-            let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(io::stderr);
+            let lines = tracing_subscriber::fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_span_list(false)
+                .with_writer(io::stderr);
             registry.with(lines).init();
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Actor, Event, NewEvent, StreamKind, Version};
-use crate::id::StreamId;
+use crate::{id::StreamId, seal::Sealed};
 
 /// Separates these hashes from every other use of BLAKE3, and versions the encoding.
 const CONTEXT: &str = "portcullis event chain v1";
@@ -70,7 +70,7 @@ impl Event {
         encoding.field(&schema_version.to_le_bytes());
         encoding.actor(actor);
         encoding.field(data.as_str().as_bytes());
-        encoding.optional(personal.as_ref().map(|sealed| sealed.as_bytes()));
+        encoding.optional(personal.as_ref().map(Sealed::as_bytes));
         encoding.field(&recorded_at.timestamp_micros().to_le_bytes());
         EventHash(*encoding.0.finalize().as_bytes())
     }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_change_of_any_field_changes_the_hash() {
-        let changes: [fn(&mut Event); 13] = [
+        let edits: [fn(&mut Event); 13] = [
             |e| e.position += 1,
             |e| e.stream = StreamId::new(Uuid::from_u128(4)),
             |e| e.stream_kind = StreamKind::Company,
@@ -152,10 +152,10 @@ mod tests {
             |e| e.event.recorded_at += chrono::TimeDelta::microseconds(1),
         ];
         let original = event();
-        for (n, change) in changes.iter().enumerate() {
-            let mut changed = original.clone();
-            change(&mut changed);
-            assert_ne!(changed.computed_hash(), original.hash, "change {n}");
+        for (n, edit) in edits.iter().enumerate() {
+            let mut other = original.clone();
+            edit(&mut other);
+            assert_ne!(other.computed_hash(), original.hash, "edit {n}");
         }
     }
 }

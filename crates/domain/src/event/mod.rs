@@ -121,7 +121,11 @@ impl fmt::Display for EventType {
 }
 
 impl EventData {
-    /// Writes facts as JSON. `facts` is a struct, so this cannot fail.
+    /// Writes facts as JSON.
+    ///
+    /// # Panics
+    ///
+    /// When `facts` is no JSON object: structs with named fields and text keys always are.
     pub fn of(facts: &impl Serialize) -> Self {
         Self(serde_json::to_string(facts).expect("event data are plain structs with text keys"))
     }

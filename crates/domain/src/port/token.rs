@@ -11,7 +11,8 @@ use crate::{
 ///
 /// # Contract
 ///
-/// * A token verifies to the claims it was issued with (times to the second), until `expires_at` and from `issued_at` on.
+/// * A token verifies to the claims it was issued with (times to the second), until `expires_at` and from `issued_at` on;
+///   an adapter may be set to allow a few seconds before `issued_at`, for replicas whose clocks differ.
 /// * A token with any bit changed, cut, extended, of another key, issuer or audience, is `Invalid`; an authentic one past its time is `Expired`.
 /// * An access token is no refresh token and the other way round.
 /// * Text that is no token at all, of any length and kind, is `Invalid`.

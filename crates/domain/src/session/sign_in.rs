@@ -42,7 +42,11 @@ impl std::fmt::Debug for SignInName {
 
 impl SignIn {
     /// Takes what a person sent: exactly one of address and username.
-    pub fn parse(email: Option<String>, username: Option<String>, password: Password) -> Result<Self, Violations> {
+    pub fn parse(
+        email: Option<String>,
+        username: Option<String>,
+        password: Password,
+    ) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let name = match (email, username) {
             (Some(email), None) => Some(SignInName::Email(email)),
@@ -87,7 +91,7 @@ pub(crate) fn decide(
     policy: &Policy,
     session: Session,
     rehashed: Option<PasswordHash>,
-    credential: Credential,
+    credential: &Credential,
 ) -> Result<Decision, SignInError> {
     if !user.is_active {
         return Err(SignInError::AccountDisabled);
@@ -95,7 +99,8 @@ pub(crate) fn decide(
     if policy.email_verification && !user.is_verified {
         return Err(SignInError::EmailNotVerified);
     }
-    let upgrade = rehashed.map(|password| RowChange::PutCredential(Credential { password, ..credential }));
+    let upgrade =
+        rehashed.map(|password| RowChange::PutCredential(Credential { password, ..credential.clone() }));
     Ok(Decision {
         events: vec![UserEvent::LoggedIn { session_id: session.id }],
         rows: upgrade.into_iter().chain([RowChange::PutSession(session)]).collect(),
@@ -120,8 +125,7 @@ impl Identity {
         loop {
             let now = self.now();
             let session = self.new_session(&user, origin, now);
-            let decision =
-                decide(&user, self.policy(), session.clone(), rehashed.clone(), credential.clone())?;
+            let decision = decide(&user, self.policy(), session.clone(), rehashed.clone(), &credential)?;
             let key = self.data_key_of(&user).await?;
             let act = Act { actor: Actor::User(user.id.into()), origin, now };
             match self.record(user.id, Some(&user), &key, &act, decision).await {
@@ -236,7 +240,7 @@ mod tests {
             origin: Origin::default(),
         };
         let credential = Credential { user: user.id, password: PasswordHash::new("$old"), changed_at: now };
-        decide(user, &policy, session, rehashed.map(PasswordHash::new), credential)
+        decide(user, &policy, session, rehashed.map(PasswordHash::new), &credential)
     }
 
     #[test]
@@ -258,7 +262,9 @@ mod tests {
     fn an_unverified_user_can_where_verification_is_off() {
         let policy = Policy { email_verification: false, ..POLICY };
         let session_id = SessionId::new(Uuid::from_u128(7));
-        given([created()]).when(|user| decide_for(user, policy, None)).then([UserEvent::LoggedIn { session_id }]);
+        given([created()])
+            .when(|user| decide_for(user, policy, None))
+            .then([UserEvent::LoggedIn { session_id }]);
     }
 
     #[test]

@@ -18,6 +18,10 @@ impl ManualClock {
     }
 
     /// Moves forward.
+    ///
+    /// # Panics
+    ///
+    /// When it moves by more than 292,000 years.
     pub fn advance(&self, by: Duration) {
         let micros = i64::try_from(by.as_micros()).expect("a test's times are short");
         self.0.fetch_add(micros, Ordering::SeqCst);

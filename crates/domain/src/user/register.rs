@@ -245,7 +245,17 @@ mod tests {
         let names: Vec<_> = violations.fields().keys().copied().collect();
         assert_eq!(
             names,
-            ["business_number", "business_type", "email", "industry", "name", "password", "phone", "region", "username"]
+            [
+                "business_number",
+                "business_type",
+                "email",
+                "industry",
+                "name",
+                "password",
+                "phone",
+                "region",
+                "username"
+            ]
         );
         assert!(violations.email_error().is_some());
         assert!(!violations.password_rules().is_empty());

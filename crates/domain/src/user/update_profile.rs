@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn an_update_says_what_changed_and_nothing_else() {
-        let update = ProfileUpdate { name: set("Jane Roe"), phone: set("010-1234-5678"), ..ProfileUpdate::default() };
+        let update =
+            ProfileUpdate { name: set("Jane Roe"), phone: set("010-1234-5678"), ..ProfileUpdate::default() };
         let change = |before: Option<&str>, after: &str| ProfileChange {
             before: before.map(ShortText::new),
             after: Some(ShortText::new(after)),
@@ -195,17 +196,24 @@ mod tests {
 
     #[test]
     fn all_invalid_fields_are_named_at_once() {
-        let update = ProfileUpdate { username: set("x"), phone: set("abc"), region: set(""), ..ProfileUpdate::default() };
+        let update = ProfileUpdate {
+            username: set("x"),
+            phone: set("abc"),
+            region: set(""),
+            ..ProfileUpdate::default()
+        };
         let refused = given([created()]).when(|user| decide(user, &update)).then_refused();
         assert_eq!(refused.fields().keys().copied().collect::<Vec<_>>(), ["phone", "region", "username"]);
     }
 
     #[test]
     fn the_event_adds_up_to_the_profile_that_was_asked_for() {
-        let update = ProfileUpdate { username: set("Jane"), industry: set("Ships"), ..ProfileUpdate::default() };
+        let update =
+            ProfileUpdate { username: set("Jane"), industry: set("Ships"), ..ProfileUpdate::default() };
         let user = given([created()]).user();
         let decision = decide(&user, &update).expect("valid");
-        let after = User::apply(Some(user), &decision.events[0], chrono::DateTime::UNIX_EPOCH).expect("an account");
+        let after =
+            User::apply(Some(user), &decision.events[0], chrono::DateTime::UNIX_EPOCH).expect("an account");
         assert_eq!(after.profile.username, Some(Username::new("jane")));
         assert_eq!(after.profile.industry, Some(ShortText::new("Ships")));
     }

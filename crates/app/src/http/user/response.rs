@@ -1,5 +1,9 @@
 use poem_openapi::{Enum, Object};
-use portcullis_domain::{caller::Role, user::User};
+use portcullis_domain::{
+    caller::Role,
+    user::User,
+    value::{Phone, ShortText, Username},
+};
 use uuid::Uuid;
 
 use crate::http::timestamp::Timestamp;
@@ -57,13 +61,13 @@ impl From<User> for UserResponse {
         Self {
             id: user.id.into(),
             email: profile.email.into_string(),
-            username: profile.username.map(|text| text.into_string()),
+            username: profile.username.map(Username::into_string),
             name: profile.name.into_string(),
-            phone: profile.phone.map(|text| text.into_string()),
-            business_type: profile.business_type.map(|text| text.into_string()),
-            business_number: profile.business_number.map(|text| text.into_string()),
-            industry: profile.industry.map(|text| text.into_string()),
-            region: profile.region.map(|text| text.into_string()),
+            phone: profile.phone.map(Phone::into_string),
+            business_type: profile.business_type.map(ShortText::into_string),
+            business_number: profile.business_number.map(ShortText::into_string),
+            industry: profile.industry.map(ShortText::into_string),
+            region: profile.region.map(ShortText::into_string),
             role: user.role.into(),
             is_active: user.is_active,
             is_verified: user.is_verified,
