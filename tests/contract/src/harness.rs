@@ -48,7 +48,7 @@ pub trait TokensHarness: Sized + Send + Sync + 'static {
     /// With keys of its own.
     async fn start() -> Self;
 
-    /// The tokens to test.
+    /// The tokens to test, set to allow nothing before `issued_at`.
     fn tokens(&self) -> Arc<dyn Tokens>;
 
     /// Others, each with what it differs in: another key at least, and where the adapter has them another issuer, another

@@ -187,7 +187,7 @@ contract! {
 contract! {
     /// The cases of `Tokens`.
     tokens_contract, tokens, crate::case::token:
-    "A token verifies to the claims it was issued with (times to the second), until `expires_at` and from `issued_at` on." => [
+    "A token verifies to the claims it was issued with (times to the second), until `expires_at` and from `issued_at` on; an adapter may be set to allow a few seconds before `issued_at`, for replicas whose clocks differ." => [
         an_access_token_verifies_to_its_claims,
         a_refresh_token_verifies_to_its_claims,
         a_token_issued_within_a_second_verifies_at_once,

@@ -174,7 +174,8 @@ pub async fn more_than_the_queue_holds_is_told_busy<H: PasswordHasherHarness>() 
     assert!(!served.is_empty(), "nobody was served");
     assert!(!busy.is_empty(), "{CROWD} at once, and nobody was told `Busy`");
     busy.sort();
-    assert!(busy.first() <= served.iter().max(), "whoever was told `Busy` had waited for it: {busy:?}");
+    let usual = busy[busy.len() / 2];
+    assert!(Some(&usual) <= served.iter().max(), "whoever was told `Busy` had waited {usual:?} for it");
     assert_eq!(verify(hasher.as_ref(), RIGHT, Some(&stored)).await, Verdict::Match, "after the crowd");
 }
 

@@ -93,6 +93,7 @@ pub async fn heads_are_listed_in_the_order_of_their_ids<H: StoreHarness>() {
             let after = listed.last().map(|head| head.stream);
             let page = store.events.list_heads(after, limit).await.expect("reads");
             assert!(page.len() <= limit);
+            assert!(page.iter().all(|head| Some(head.stream) > after), "heads that are not after {after:?}");
             if page.is_empty() {
                 break;
             }

@@ -28,10 +28,19 @@ async fn read_on(store: &StorePorts, mut after: FeedCursor, limit: usize) -> Vec
     loop {
         let page = store.events.read_feed(after, limit).await.expect("the feed reads");
         assert!(page.len() <= limit, "{} events in a page of {limit}", page.len());
+        check_beyond(after, &page);
         let Some(last) = page.last() else { return items };
         after = last.cursor;
         items.extend(page);
     }
+}
+
+/// A feed that does not move on would be read for ever.
+fn check_beyond(after: FeedCursor, page: &[FeedItem]) {
+    assert!(
+        page.iter().all(|item| item.cursor > after),
+        "read after {after:?}, the feed gave what is not beyond it"
+    );
 }
 
 /// Each event once, cursors that grow, each stream in the order of its versions without a gap.
@@ -125,6 +134,7 @@ pub async fn a_reader_beside_racing_writers_misses_nothing<H: StoreHarness>() {
                 let is_last = done.load(Ordering::SeqCst);
                 let after = items.last().map_or(FeedCursor::START, |item| item.cursor);
                 let page = store.events.read_feed(after, PAGE).await.expect("the feed reads");
+                check_beyond(after, &page);
                 if page.is_empty() && is_last {
                     return items;
                 }

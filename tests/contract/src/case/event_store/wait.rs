@@ -10,7 +10,7 @@ use portcullis_domain::{
 use crate::{StoreHarness, StorePorts, race::race, sample};
 
 /// More than a wake-up takes on any machine, less than anybody's polling fall-back should be.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(5);
 const WAITERS: usize = 16;
 
 async fn wait(store: &StorePorts, after: FeedCursor) {

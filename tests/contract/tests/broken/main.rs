@@ -1,0 +1,36 @@
+//! The kit, tested: adapters broken on purpose, each in one way that was seen in real systems, must be caught by the cases
+//! that are there for it, and the unbroken adapter must pass the same cases.
+
+mod fault;
+mod store;
+mod tokens_hasher_mailer;
+
+use portcullis_contract::run;
+
+/// Whether a case fails, for a reason of its own.
+fn fails(case: impl Future<Output = ()> + Send + 'static) -> bool {
+    let line = "a line";
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(line, case)));
+    outcome.is_err_and(|panic| {
+        let text = panic.downcast_ref::<String>().expect("a failed case says why");
+        text.contains("This breaks the contract: a line")
+    })
+}
+
+/// Makes a test of a fault: each case fails on the harness with the fault, and holds on the harness without.
+macro_rules! caught {
+    ($($(#[$doc:meta])* $name:ident: $broken:ty, $sound:ty => [$($port:ident::$case:ident),+ $(,)?])+) => {$(
+        $(#[$doc])*
+        #[test]
+        fn $name() {
+            $(
+                portcullis_contract::run(stringify!($case), portcullis_contract::$port::$case::<$sound>());
+                assert!(
+                    crate::fails(portcullis_contract::$port::$case::<$broken>()),
+                    concat!(stringify!($case), " does not catch it")
+                );
+            )+
+        }
+    )+};
+}
+use caught;

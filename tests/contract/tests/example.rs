@@ -1,0 +1,41 @@
+//! The contract of a store, on the store in memory.
+
+use std::sync::Arc;
+
+use portcullis_contract::{StoreHarness, StorePorts};
+use portcullis_memory::Memory;
+
+struct Store(Arc<Memory>);
+
+#[async_trait::async_trait]
+impl StoreHarness for Store {
+    async fn start() -> Self {
+        Self(Arc::new(Memory::new()))
+    }
+
+    async fn restart(self) -> Self {
+        self // A store with a disk drops itself here, and opens what it wrote.
+    }
+
+    fn ports(&self) -> StorePorts {
+        StorePorts {
+            events: self.0.clone(),
+            users: self.0.clone(),
+            credentials: self.0.clone(),
+            sessions: self.0.clone(),
+            one_time_codes: self.0.clone(),
+            subject_keys: self.0.clone(),
+            signing_keys: self.0.clone(),
+            subscriptions: self.0.clone(),
+        }
+    }
+}
+
+portcullis_contract::event_store_contract!(Store);
+portcullis_contract::users_contract!(Store);
+portcullis_contract::credentials_contract!(Store);
+portcullis_contract::sessions_contract!(Store);
+portcullis_contract::one_time_codes_contract!(Store);
+portcullis_contract::subject_keys_contract!(Store);
+portcullis_contract::signing_keys_contract!(Store);
+portcullis_contract::subscriptions_contract!(Store);
