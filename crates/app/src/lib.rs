@@ -14,5 +14,5 @@ mod telemetry;
 
 pub use app::App;
 pub use http::{openapi_json, openapi_yaml};
-pub use stack::{Migrations, Stack};
+pub use stack::{Migrations, Stack, open_log};
 pub use telemetry::start_logs;

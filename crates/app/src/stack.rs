@@ -5,7 +5,7 @@ use std::{fs, io, sync::Arc};
 use portcullis_domain::{
     Identity, Ports,
     key_ring::{KeyRingError, open_key_ring},
-    port::{Clock, Entropy, Mailer, SigningKeys, Subscriptions},
+    port::{Clock, Entropy, EventStore, Mailer, SigningKeys, Subscriptions},
     seal::MasterKey,
 };
 use portcullis_memory::{OsEntropy, SystemClock};
@@ -74,26 +74,6 @@ impl Stack {
         Self::assemble(config, port, store, master_key).await
     }
 
-    /// Opens the store for reading alone, beside a running server; nothing is made.
-    pub async fn open_read_only(config: &Config) -> Result<Self, ConfigError> {
-        let port = config.port;
-        let path = config.database();
-        if !path.exists() {
-            let problem = format!("there is no database at {}", path.display());
-            return Err(config.refuse("DATABASE_URL", problem, "check DATA_DIR and DATABASE_URL"));
-        }
-        let store = Arc::new(
-            Sqlite::open_read_only(&path, Options::default()).map_err(|error| open_error(config, &error))?,
-        );
-        let master_key = match &config.master_key {
-            Some(key) => key.clone(),
-            None => master_key::find(&config.data_dir)
-                .map_err(|error| master_key_error(config, error))?
-                .ok_or_else(|| lost_master_key(config))?,
-        };
-        Self::assemble(config, port, store, master_key).await
-    }
-
     /// What sends mail, its folder made where it is not there yet.
     pub(crate) fn open_mailer(&self, config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
         let ports = self.identity.ports();
@@ -155,6 +135,18 @@ impl Stack {
         let identity = Identity::new(ports, config.policy());
         Ok(Self { identity, cursors: store.clone(), store })
     }
+}
+
+/// Opens the log for reading alone, beside a running server; needs no key and makes nothing.
+pub fn open_log(config: &Config) -> Result<Arc<dyn EventStore>, ConfigError> {
+    let path = config.database();
+    if !path.exists() {
+        let problem = format!("there is no database at {}", path.display());
+        return Err(config.refuse("DATABASE_URL", problem, "check DATA_DIR and DATABASE_URL"));
+    }
+    let store =
+        Sqlite::open_read_only(&path, Options::default()).map_err(|error| open_error(config, &error))?;
+    Ok(Arc::new(store))
 }
 
 /// Makes the data folder, for its owner alone; an existing one is left as it is.

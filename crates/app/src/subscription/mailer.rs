@@ -12,7 +12,7 @@ use portcullis_domain::{
     verification::code_digits,
 };
 
-use super::{HandleError, Handler};
+use super::{HandleError, Handler, chain};
 
 /// Mails what events ask for. A mail leaves after the commit that asked for it, never with the request: it is not lost with one.
 pub(crate) struct MailerSubscription {
@@ -50,9 +50,16 @@ impl MailerSubscription {
     /// The mail, unless its person was erased or its code has run out.
     async fn verification_mail(&self, user: UserId, event: &NewEvent) -> Result<Option<Mail>, HandleError> {
         let Some(key) = self.identity.data_key(user.into()).await? else { return Ok(None) };
-        let requested = UserEvent::read(event, Some(&key)).map_err(|error| HandleError(error.into()))?;
-        let UserEvent::VerificationRequested { code_id, expires_at, email: Some(email) } = requested else {
-            return Ok(None);
+        let (code_id, expires_at, email) = match UserEvent::read(event, Some(&key)) {
+            Ok(UserEvent::VerificationRequested { code_id, expires_at, email: Some(email) }) => {
+                (code_id, expires_at, email)
+            }
+            Ok(_) => return Ok(None),
+            Err(error) => {
+                // It will not read better tomorrow, and the mails behind it should not wait.
+                tracing::error!(event = %event.id, "{}", chain(&error));
+                return Ok(None);
+            }
         };
         if expires_at <= self.identity.ports().clock.now() {
             return Ok(None);

@@ -1,6 +1,6 @@
 use clap::Subcommand;
-use portcullis_app::{Stack, config::Config};
-use portcullis_domain::audit::AuditError;
+use portcullis_app::{config::Config, open_log};
+use portcullis_domain::audit::{AuditError, verify_log};
 
 use super::{block_on, print};
 
@@ -14,10 +14,7 @@ pub(crate) enum Command {
 
 pub(crate) fn run(config: &Config, Command::Verify: &Command) -> anyhow::Result<()> {
     block_on(async {
-        let stack = Stack::open_read_only(config).await?;
-        let verdict = stack.identity.verify_log().await;
-        stack.close().await;
-        let report = verdict.map_err(|error| match error {
+        let report = verify_log(open_log(config)?.as_ref()).await.map_err(|error| match error {
             AuditError::Broken(_) => anyhow::Error::from(error).context("the audit log is broken"),
             AuditError::Store(_) => anyhow::Error::from(error),
         })?;

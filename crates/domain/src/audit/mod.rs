@@ -7,7 +7,6 @@ use thiserror::Error;
 use crate::{
     event::{Event, EventHash, Version},
     id::{EventId, StreamId},
-    identity::Identity,
     port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
 };
 
@@ -120,44 +119,41 @@ impl Auditor {
     }
 }
 
-impl Identity {
-    /// Checks the whole log: each event's hash, each stream's versions, and that no stream's tail was cut. Writers may go on
-    /// meanwhile.
-    pub async fn verify_log(&self) -> Result<AuditReport, AuditError> {
-        let store = self.ports().events.as_ref();
-        // Heads first: whatever they say now must be in the log that is read after.
-        let mut pending = all_heads(store).await?;
-        let known: HashSet<StreamId> = pending.keys().copied().collect();
-        let mut auditor = Auditor::default();
-        let mut cursor = FeedCursor::START;
-        loop {
-            let items = store.read_feed(cursor, PAGE).await?;
-            let Some(last) = items.last() else { break };
-            cursor = last.cursor;
-            for FeedItem { event, .. } in &items {
-                auditor.check(event).map_err(AuditError::Broken)?;
-                if pending.get(&event.stream).is_some_and(|head| auditor.ends_at(head)) {
-                    pending.remove(&event.stream);
-                }
+/// Checks the whole log: each event's hash, each stream's versions, and that no stream's tail was cut. Needs no key, and
+/// writers may go on meanwhile.
+pub async fn verify_log(store: &dyn EventStore) -> Result<AuditReport, AuditError> {
+    // Heads first: whatever they say now must be in the log that is read after.
+    let mut pending = all_heads(store).await?;
+    let known: HashSet<StreamId> = pending.keys().copied().collect();
+    let mut auditor = Auditor::default();
+    let mut cursor = FeedCursor::START;
+    loop {
+        let items = store.read_feed(cursor, PAGE).await?;
+        let Some(last) = items.last() else { break };
+        cursor = last.cursor;
+        for FeedItem { event, .. } in &items {
+            auditor.check(event).map_err(AuditError::Broken)?;
+            if pending.get(&event.stream).is_some_and(|head| auditor.ends_at(head)) {
+                pending.remove(&event.stream);
             }
         }
-        if let Some(head) = pending.into_values().min_by_key(|head| head.stream) {
-            return Err(AuditError::Broken(Finding {
-                stream: head.stream,
-                version: head.version,
-                event: None,
-                reason: Reason::Head,
-            }));
-        }
-        for stream in auditor.streams.keys().filter(|stream| !known.contains(stream)) {
-            // Begun since the heads were read, or its head was taken away.
-            if store.head(*stream).await?.is_none() {
-                let finding = Finding { stream: *stream, version: 1, event: None, reason: Reason::NoHead };
-                return Err(AuditError::Broken(finding));
-            }
-        }
-        Ok(AuditReport { events: auditor.events, streams: auditor.streams.len() as u64 })
     }
+    if let Some(head) = pending.into_values().min_by_key(|head| head.stream) {
+        return Err(AuditError::Broken(Finding {
+            stream: head.stream,
+            version: head.version,
+            event: None,
+            reason: Reason::Head,
+        }));
+    }
+    for stream in auditor.streams.keys().filter(|stream| !known.contains(stream)) {
+        // Begun since the heads were read, or its head was taken away.
+        if store.head(*stream).await?.is_none() {
+            let finding = Finding { stream: *stream, version: 1, event: None, reason: Reason::NoHead };
+            return Err(AuditError::Broken(finding));
+        }
+    }
+    Ok(AuditReport { events: auditor.events, streams: auditor.streams.len() as u64 })
 }
 
 async fn all_heads(store: &dyn EventStore) -> Result<HashMap<StreamId, StreamHead>, StoreError> {
