@@ -21,7 +21,7 @@ use portcullis_domain::{
     code::Code,
     port::{HashError, Source, StoreError},
     session::{AuthenticateError, RefreshError, SignInError, SignOutError},
-    user::{RegisterError, UpdateProfileError},
+    user::{GetProfileError, RegisterError, UpdateProfileError},
     value::{PasswordRule, Violations},
     verification::VerifyEmailError,
 };
@@ -397,6 +397,17 @@ impl Fails for SignOutError {
 
     fn into_failure(self) -> Failure {
         match self {
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for GetProfileError {
+    const CODES: &'static [Code] = &[Code::TokenInvalid, Code::TokenExpired, Code::UserNotFound];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::NotFound => Failure::new(Code::UserNotFound),
             Self::Store(error) => error.into(),
         }
     }

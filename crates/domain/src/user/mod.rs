@@ -1,6 +1,7 @@
 //! People's accounts.
 
 mod event;
+mod get_profile;
 mod profile;
 mod register;
 mod update_profile;
@@ -8,6 +9,7 @@ mod update_profile;
 use chrono::{DateTime, Utc};
 
 pub use event::{UserCreated, UserEvent};
+pub use get_profile::GetProfileError;
 pub use profile::{Profile, ProfileChange, ProfileChanges, ProfileField};
 pub use register::{Register, RegisterError, RegisterInput};
 pub use update_profile::{Patch, ProfileUpdate, UpdateProfileError};

@@ -117,11 +117,6 @@ pub(crate) fn decide(user: &User, update: &ProfileUpdate) -> Result<Decision, Vi
 }
 
 impl Identity {
-    /// The caller's own account.
-    pub async fn get_profile(&self, caller: &Caller) -> Result<User, UpdateProfileError> {
-        self.ports().users.find(caller.user).await?.ok_or(UpdateProfileError::NotFound)
-    }
-
     /// Changes the caller's own profile; what the change does not name stays.
     pub async fn update_profile(
         &self,
@@ -131,7 +126,7 @@ impl Identity {
     ) -> Result<User, UpdateProfileError> {
         let mut tries = Tries::few();
         loop {
-            let user = self.get_profile(caller).await?;
+            let user = self.ports().users.find(caller.user).await?.ok_or(UpdateProfileError::NotFound)?;
             let decision = decide(&user, update)?;
             if decision.events.is_empty() {
                 return Ok(user);

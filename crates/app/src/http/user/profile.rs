@@ -2,7 +2,7 @@ use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json, types::MaybeUndefined};
 use portcullis_domain::{
     Identity,
-    user::{Patch, ProfileUpdate, UpdateProfileError},
+    user::{GetProfileError, Patch, ProfileUpdate, UpdateProfileError},
 };
 
 use super::UserResponse;
@@ -53,7 +53,7 @@ impl ProfileApi {
         &self,
         identity: Data<&Identity>,
         bearer: Bearer,
-    ) -> Result<Json<UserResponse>, Failed<UpdateProfileError>> {
+    ) -> Result<Json<UserResponse>, Failed<GetProfileError>> {
         Ok(Json(identity.get_profile(&bearer.0).await?.into()))
     }
 
