@@ -1,6 +1,6 @@
 //! A store around the memory adapter, with a fault in one place.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_contract::{StoreHarness, StorePorts};
@@ -17,6 +17,9 @@ use portcullis_domain::{
     verification::{OneTimeCode, Purpose},
 };
 use portcullis_memory::Memory;
+
+/// Long enough that whoever races gets in between.
+pub(crate) const A_MOMENT: Duration = Duration::from_millis(2);
 
 /// A way to be broken: what it does not override works.
 #[async_trait]
