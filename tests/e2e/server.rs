@@ -37,9 +37,20 @@ impl Server {
     /// Starts a service with these settings besides.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
         let cheap = [("PORT", "0"), ("TOKEN_ISSUER", "e2e"), ("SCRYPT_LOG_N", "10"), ("SCRYPT_P", "1")];
-        let settings = cheap.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings =
+            cheap.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let folder = tempfile::tempdir().expect("a folder");
         let settings: Vec<_> = settings.collect();
+        let (child, url) = spawn(folder.path(), &settings);
+        Self { folder, settings, child, url }
+    }
+
+    /// Starts a service as the README says, without any setting. Only where the default port is taken on this machine it gets
+    /// another one.
+    pub(crate) fn start_as_printed() -> Self {
+        let is_free = std::net::TcpListener::bind("127.0.0.1:8000").is_ok();
+        let settings = if is_free { Vec::new() } else { vec![("PORT".to_owned(), "0".to_owned())] };
+        let folder = tempfile::tempdir().expect("a folder");
         let (child, url) = spawn(folder.path(), &settings);
         Self { folder, settings, child, url }
     }
@@ -115,7 +126,8 @@ impl Server {
 
     fn find_code(&self, email: &str) -> Option<String> {
         let to = format!("To: {email}");
-        let mut files: Vec<_> = fs::read_dir(self.data().join("mail")).ok()?.flatten().map(|entry| entry.path()).collect();
+        let mut files: Vec<_> =
+            fs::read_dir(self.data().join("mail")).ok()?.flatten().map(|entry| entry.path()).collect();
         files.sort();
         let mails = files.iter().rev().filter_map(|path| fs::read_to_string(path).ok());
         let mail = mails.into_iter().find(|mail| mail.lines().any(|line| line == to))?;

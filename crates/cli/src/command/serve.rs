@@ -39,7 +39,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
 fn welcome(config: &Config, address: SocketAddr) -> String {
     let url = config.base_url(address.port());
     let url = url.as_str().trim_end_matches('/');
-    let data = config.data_dir.display();
+    // Whole, since the other terminal is in another folder.
+    let data = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    let mails = quote(&data.join("mail").display().to_string());
+    let data = data.display();
     format!(
         r#"
   Portcullis listens on   {url}
@@ -51,7 +54,7 @@ fn welcome(config: &Config, address: SocketAddr) -> String {
   curl {url}/api/v1/auth/register -H 'Content-Type: application/json' \
     -d '{{"email":"jane@example.com","password":"Tr4vel-light","name":"Jane Doe"}}'
 
-  code=$(sed -n 's/^Code: \([0-9]*\).*/\1/p' {data}/mail/*.eml | tail -n 1)
+  sleep 1; code=$(sed -n 's/^Code: \([0-9]*\).*/\1/p' {mails}/*.eml | tail -n 1)
   curl {url}/api/v1/auth/verify-email -H 'Content-Type: application/json' \
     -d "{{\"email\":\"jane@example.com\",\"code\":\"$code\"}}"
 
@@ -62,4 +65,21 @@ fn welcome(config: &Config, address: SocketAddr) -> String {
 
 "#
     )
+}
+
+/// As one word of a shell's command line.
+fn quote(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn a_shell_reads_a_quoted_path_as_one_word() {
+        assert_eq!(quote("/srv/portcullis-data"), "/srv/portcullis-data");
+        assert_eq!(quote("/home/Jane Doe/it's"), r"'/home/Jane Doe/it'\''s'");
+    }
 }
