@@ -62,7 +62,7 @@ fn take(connection: &mut SqliteConnection, key: &ClaimKey, owner: Uuid) -> Resul
     let stored = key.to_stored();
     let claim = (claims::key.eq(&stored), claims::owner.eq(stored_id(owner)));
     let statement = insert_into(claims::table).values(claim).on_conflict_do_nothing();
-    if Cached(statement).execute(connection).map_err(engine)? == 1 {
+    if statement.execute(connection).map_err(engine)? == 1 {
         return Ok(());
     }
     let holder: Vec<u8> =
@@ -73,7 +73,7 @@ fn take(connection: &mut SqliteConnection, key: &ClaimKey, owner: Uuid) -> Resul
 
 fn release(connection: &mut SqliteConnection, key: &ClaimKey, owner: Uuid) -> QueryResult<()> {
     let held = claims::table.find(key.to_stored()).filter(claims::owner.eq(stored_id(owner)));
-    Cached(delete(held)).execute(connection).map(drop)
+    Cached(delete(held)).run(connection)
 }
 
 /// Appends to one stream. Head and position are read here, in the transaction: another process may have written since the
@@ -116,7 +116,7 @@ fn put_head(connection: &mut SqliteConnection, head: &StreamHead) -> QueryResult
         .on_conflict(streams::stream_id)
         .do_update()
         .set(state);
-    Cached(statement).execute(connection).map(drop)
+    Cached(statement).run(connection)
 }
 
 fn insert(connection: &mut SqliteConnection, stored: &Event) -> QueryResult<()> {
@@ -137,5 +137,5 @@ fn insert(connection: &mut SqliteConnection, stored: &Event) -> QueryResult<()> 
         events::prev_hash.eq(stored.prev_hash.as_bytes().as_slice()),
         events::hash.eq(stored.hash.as_bytes().as_slice()),
     ));
-    Cached(statement).execute(connection).map(drop)
+    Cached(statement).run(connection)
 }

@@ -52,5 +52,5 @@ fn advance(connection: &mut SqliteConnection, name: &str, cursor: FeedCursor) ->
     let earlier_position = subscriptions::position.lt(position);
     let is_behind =
         earlier_transaction.or(subscriptions::transaction_id.eq(transaction).and(earlier_position));
-    Cached(update(subscriptions::table.find(name)).filter(is_behind).set(moved)).execute(connection).map(drop)
+    Cached(update(subscriptions::table.find(name)).filter(is_behind).set(moved)).run(connection)
 }

@@ -31,7 +31,7 @@ pub(super) fn put(connection: &mut SqliteConnection, credential: &Credential) ->
     };
     let statement =
         insert_into(credentials::table).values(&row).on_conflict(credentials::user_id).do_update().set(&row);
-    Cached(statement).execute(connection).map(drop)
+    Cached(statement).run(connection)
 }
 
 #[async_trait]

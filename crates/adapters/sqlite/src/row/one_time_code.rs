@@ -38,7 +38,7 @@ pub(super) fn put(connection: &mut SqliteConnection, code: &OneTimeCode) -> Quer
     };
     let statement =
         insert_into(one_time_codes::table).values(&row).on_conflict(one_time_codes::id).do_update().set(&row);
-    Cached(statement).execute(connection).map(drop)
+    Cached(statement).run(connection)
 }
 
 pub(super) fn delete_of(
@@ -48,9 +48,7 @@ pub(super) fn delete_of(
 ) -> QueryResult<()> {
     let of_user = one_time_codes::user_id.eq(stored_id(user));
     let of_purpose = one_time_codes::purpose.eq(purpose.as_str());
-    Cached(delete_from(one_time_codes::table.filter(of_user).filter(of_purpose)))
-        .execute(connection)
-        .map(drop)
+    Cached(delete_from(one_time_codes::table.filter(of_user).filter(of_purpose))).run(connection)
 }
 
 #[async_trait]
@@ -74,8 +72,10 @@ impl OneTimeCodes for Sqlite {
         self.write(move |connection| {
             let count = update(one_time_codes::table.find(stored_id(code)))
                 .filter(one_time_codes::attempts.lt(i64::from(limit)))
-                .set(one_time_codes::attempts.eq(one_time_codes::attempts + 1));
-            Ok(Cached(count).execute(connection).map_err(engine)? == 1)
+                .set(one_time_codes::attempts.eq(one_time_codes::attempts + 1))
+                .returning(one_time_codes::attempts);
+            let attempts = Cached(count).get_result::<i64>(connection).optional().map_err(engine)?;
+            Ok(attempts.is_some())
         })
         .await
     }

@@ -37,16 +37,16 @@ struct SessionRow {
 pub(super) fn put(connection: &mut SqliteConnection, session: &Session) -> QueryResult<()> {
     let row = SessionRow::from(session);
     let statement = insert_into(sessions::table).values(&row).on_conflict(sessions::id).do_update().set(&row);
-    Cached(statement).execute(connection).map(drop)
+    Cached(statement).run(connection)
 }
 
 pub(super) fn delete(connection: &mut SqliteConnection, id: SessionId) -> QueryResult<()> {
-    Cached(delete_from(sessions::table.find(stored_id(id)))).execute(connection).map(drop)
+    Cached(delete_from(sessions::table.find(stored_id(id)))).run(connection)
 }
 
 pub(super) fn delete_of(connection: &mut SqliteConnection, user: UserId) -> QueryResult<()> {
     let statement = delete_from(sessions::table.filter(sessions::user_id.eq(stored_id(user))));
-    Cached(statement).execute(connection).map(drop)
+    Cached(statement).run(connection)
 }
 
 #[async_trait]
@@ -91,13 +91,13 @@ fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<Rota
             sessions::rotated_at.eq(at),
             sessions::last_seen_at.eq(at),
             sessions::expires_at.eq(rotation.expires_at.timestamp_micros()),
-        ));
-    if Cached(step).execute(connection).map_err(engine)? == 1 {
-        let row = session.select(SessionRow::as_select()).first(connection).map_err(engine)?;
+        ))
+        .returning(SessionRow::as_returning());
+    if let Some(row) = Cached(step).get_result(connection).optional().map_err(engine)? {
         return row.try_into().map(RotateOutcome::Rotated);
     }
     let live = session.filter(sessions::expires_at.gt(at)).select(SessionRow::as_select());
-    match live.first(connection).optional().map_err(engine)? {
+    match live.first::<SessionRow>(connection).optional().map_err(engine)? {
         Some(row) => row.try_into().map(RotateOutcome::Stale),
         None => Ok(RotateOutcome::Gone),
     }

@@ -19,11 +19,11 @@ pub(super) fn put(connection: &mut SqliteConnection, key: &SubjectKey) -> QueryR
         .on_conflict(subject_keys::subject_id)
         .do_update()
         .set(wrapped);
-    Cached(statement).execute(connection).map(drop)
+    Cached(statement).run(connection)
 }
 
 pub(super) fn delete(connection: &mut SqliteConnection, subject: SubjectId) -> QueryResult<()> {
-    Cached(delete_from(subject_keys::table.find(stored_id(subject)))).execute(connection).map(drop)
+    Cached(delete_from(subject_keys::table.find(stored_id(subject)))).run(connection)
 }
 
 #[async_trait]

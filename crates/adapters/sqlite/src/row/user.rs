@@ -42,7 +42,7 @@ struct UserRow {
 pub(super) fn put(connection: &mut SqliteConnection, user: &User) -> QueryResult<()> {
     let row = UserRow::from(user);
     let statement = insert_into(users::table).values(&row).on_conflict(users::id).do_update().set(&row);
-    Cached(statement).execute(connection).map(drop)
+    Cached(statement).run(connection)
 }
 
 #[async_trait]

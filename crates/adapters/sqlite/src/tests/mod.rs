@@ -1,6 +1,7 @@
 mod group_commit;
 mod log;
 mod open;
+mod statement;
 mod writer;
 
 use std::{
