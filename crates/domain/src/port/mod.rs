@@ -1,30 +1,38 @@
 //! The ports: what the domain needs of the world outside. Each trait's documentation has a `# Contract`, and each line of
 //! it is enforced by a case of the contract kit (`portcullis-contract`) that anybody can run on an adapter of their own.
 
+mod attempt_counter;
 mod clock;
 mod entropy;
 mod event_store;
 mod mailer;
 mod password_hasher;
+mod publisher;
+mod rate_limiter;
 mod row;
+mod session_cache;
 mod subscription;
 mod token;
 
 use thiserror::Error;
 
+pub use attempt_counter::AttemptCounters;
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use event_store::{EventStore, FeedCursor, FeedItem, StreamHead};
 pub use mailer::{Mail, MailError, Mailer};
 pub use password_hasher::{HashError, PasswordHasher, Verdict};
+pub use publisher::{Message, PublishError, Publisher};
+pub use rate_limiter::{Quota, RateLimiter, RateVerdict};
 pub use row::{
     Credentials, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, SubjectKeys, Users,
 };
+pub use session_cache::{CachedSession, LiveSession, SessionCache};
 pub use subscription::Subscriptions;
 pub use token::{AccessClaims, RefreshClaims, TokenError, Tokens};
 
 #[cfg(feature = "mock")]
-pub use {event_store::MockEventStore, mailer::MockMailer, password_hasher::MockPasswordHasher};
+pub use {event_store::MockEventStore, mailer::MockMailer, publisher::MockPublisher};
 
 /// Any error of an adapter's engine.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;

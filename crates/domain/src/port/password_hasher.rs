@@ -14,7 +14,6 @@ use crate::value::{Password, PasswordHash};
 /// * Verifying against no hash fails, and takes as long as against a hash made now: who has an account cannot be told by time.
 /// * A hash made with other parameters still verifies, and is reported as outdated.
 /// * When more is asked than the queue holds, the answer is `Busy` at once.
-#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
     /// Hashes a new password.
