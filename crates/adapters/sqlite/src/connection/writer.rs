@@ -18,7 +18,7 @@ use super::{
     busy_timeout_pragma,
     queue::{Queue, gone},
 };
-use crate::error::is_busy;
+use crate::{error::is_busy, statement::Cached};
 
 /// How many writes share a transaction at most: more would make the first of them wait for the last.
 const GROUP: usize = 64;
@@ -82,14 +82,14 @@ where
 {
     fn run(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        connection.batch_execute("SAVEPOINT write")?;
+        savepoint(connection, "SAVEPOINT write")?;
         let outcome = work(connection);
         // After some errors (a full disk, say) the engine has undone the whole transaction: then this fails, and none of the
         // group is answered as if it were kept.
-        connection.batch_execute(match outcome {
-            Ok(_) => "RELEASE write",
-            Err(_) => "ROLLBACK TO write; RELEASE write",
-        })?;
+        if outcome.is_err() {
+            savepoint(connection, "ROLLBACK TO write")?;
+        }
+        savepoint(connection, "RELEASE write")?;
         self.outcome = Some(outcome);
         Ok(())
     }
@@ -243,6 +243,11 @@ impl Thread {
                 !matches!(checkpoint.get_result(&mut self.connection), Ok(Checkpoint { busy: 0 }));
         }
     }
+}
+
+/// Steps of every write, so they stay prepared too.
+fn savepoint(connection: &mut SqliteConnection, step: &'static str) -> QueryResult<()> {
+    Cached(diesel::sql_query(step)).run(connection)
 }
 
 #[derive(QueryableByName)]
