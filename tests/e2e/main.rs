@@ -3,5 +3,6 @@
 mod client;
 mod server;
 
+mod account;
 mod session;
 mod walkthrough;
