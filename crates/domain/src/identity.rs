@@ -20,8 +20,9 @@ use crate::{
 
 /// How often a use case decides anew after somebody else changed the same stream first.
 const MAX_TRIES: u32 = 3;
-/// Sign-ins to one account all change its stream, and none of them is wrong: they try for longer.
-const MAX_SIGN_IN_TRIES: u32 = 20;
+/// Sign-ins to one account all change its stream, and none of them is wrong: they try for longer. Each conflict means that
+/// another one got through, so this is how many of them can race and all get through.
+const MAX_SIGN_IN_TRIES: u32 = 100;
 
 /// What the domain needs of the world outside.
 #[derive(Clone)]
