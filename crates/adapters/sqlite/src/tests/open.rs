@@ -122,14 +122,18 @@ async fn any_path_is_one_file() {
 fn processes_that_start_at_once_migrate_once() {
     let folder = Folder::new();
     let path = folder.database();
-    let starts: Vec<_> = (0..8)
-        .map(|_| {
-            let path = path.clone();
-            thread::spawn(move || Sqlite::open(path, Options::default()).map(drop))
-        })
-        .collect();
-    for start in starts {
-        start.join().expect("no panic").expect("opens");
+    // In a new file first, then in one where the engine knows the table of migrations and none of them is there.
+    for _ in 0..20 {
+        let starts: Vec<_> = (0..8)
+            .map(|_| {
+                let path = path.clone();
+                thread::spawn(move || Sqlite::open(path, Options::default()).map(drop))
+            })
+            .collect();
+        for start in starts {
+            start.join().expect("no panic").expect("opens");
+        }
+        Sqlite::revert_migration(&path, Options::default()).expect("reverted").expect("one was there");
     }
 }
 
