@@ -38,6 +38,7 @@ impl App {
             events: Arc::clone(&stack.identity.ports().events),
             cursors: Arc::clone(&stack.cursors),
             handler: Arc::new(mailer),
+            holder: stack.identity.new_id(stack.identity.ports().clock.now()),
         };
         Ok(Self { listener, address, endpoint, subscription, stack, grace: config.shutdown_grace })
     }

@@ -171,7 +171,7 @@ async fn master_key(config: &Config, store: &Sqlite) -> Result<MasterKey, Config
         return Ok(key);
     }
     // A new key beside data that another one sealed would lose that data to sight.
-    if !store.list().await.map_err(|error| key_ring_error(config, error.into()))?.is_empty() {
+    if !SigningKeys::list(store).await.map_err(|error| key_ring_error(config, error.into()))?.is_empty() {
         return Err(lost_master_key(config));
     }
     master_key::find_or_make(&config.data_dir, &OsEntropy).map_err(|error| master_key_error(config, error))

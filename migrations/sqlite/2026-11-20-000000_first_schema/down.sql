@@ -1,3 +1,4 @@
+DROP TABLE dead_letters;
 DROP TABLE subscriptions;
 DROP TABLE signing_keys;
 DROP TABLE subject_keys;

@@ -123,8 +123,24 @@ CREATE TABLE signing_keys (
     created_at INTEGER NOT NULL
 ) STRICT;
 
+-- Where each subscription stands, and which process runs it until when.
 CREATE TABLE subscriptions (
     name           TEXT NOT NULL PRIMARY KEY,
+    transaction_id INTEGER NOT NULL DEFAULT 0,
+    position       INTEGER NOT NULL DEFAULT 0,
+    is_paused      INTEGER NOT NULL DEFAULT 0 CHECK (is_paused IN (0, 1)),
+    holder         BLOB CHECK (length(holder) = 16),
+    leased_until   INTEGER NOT NULL DEFAULT 0,
+    last_error     TEXT
+) STRICT, WITHOUT ROWID;
+
+-- Events a subscription gave up on.
+CREATE TABLE dead_letters (
+    subscription   TEXT NOT NULL REFERENCES subscriptions (name),
     transaction_id INTEGER NOT NULL,
-    position       INTEGER NOT NULL
+    position       INTEGER NOT NULL,
+    event_id       BLOB NOT NULL CHECK (length(event_id) = 16),
+    type           TEXT NOT NULL,
+    error          TEXT NOT NULL,
+    PRIMARY KEY (subscription, transaction_id, position)
 ) STRICT, WITHOUT ROWID;

@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_domain::port::{
-    Credentials, EventStore, Mailer, OneTimeCodes, PasswordHasher, Sessions, SigningKeys, SubjectKeys,
-    Subscriptions, Tokens, Users,
+    Credentials, EventStore, Mailer, Message, OneTimeCodes, PasswordHasher, Publisher, Sessions, SigningKeys,
+    SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -99,4 +99,45 @@ pub struct Delivered {
     pub text: String,
     /// The names of all headers that were sent, where mails have headers.
     pub headers: Vec<String>,
+}
+
+/// Starts a publisher and the broker that it hands messages to. For `publisher_contract!`.
+#[async_trait]
+pub trait PublisherHarness: Sized + Send + Sync + 'static {
+    /// A broker without queues, or an exchange of one, that nobody else uses. A server that should be there and is not must
+    /// panic here, never skip.
+    async fn start() -> Self;
+
+    /// The publisher to test.
+    fn publisher(&self) -> Arc<dyn Publisher>;
+
+    /// How long a call may take that finds no broker, by the publisher's settings. Low, so that the cases end soon.
+    fn deadline(&self) -> Duration;
+
+    /// From now on the queue, made where there is none, takes what fits the pattern too: a type, `*` in it for one word,
+    /// `#` for any number of words. Works while the broker is stopped, and so do the next two.
+    async fn bind(&self, queue: &str, pattern: &str);
+
+    /// Takes the queue away.
+    async fn remove(&self, queue: &str);
+
+    /// Takes everything out of the queue, oldest first, read as a consumer reads it, who checks that the message's id and
+    /// routing key, where the broker has them, say what its body says, and that the broker was asked to keep it durably.
+    async fn take(&self, queue: &str) -> Vec<Message>;
+
+    /// The publisher reaches no broker from now on, and the connections that it had are lost. Cutting off the broker is as
+    /// good as stopping it.
+    async fn stop_broker(&self, how: Outage);
+
+    /// Ends that.
+    async fn start_broker(&self);
+}
+
+/// How a broker is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// Connections end, and new ones are refused.
+    Gone,
+    /// Connections stay, new ones too, and nothing is said on them. Where that makes no difference: as above.
+    Silent,
 }

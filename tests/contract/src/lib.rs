@@ -2,7 +2,7 @@
 //!
 //! Each port of `portcullis-domain` documents a `# Contract`. Here each line of it is quoted with the cases that enforce it,
 //! and each port has one macro that makes every case a test of its own: `event_store_contract!(MyHarness)`. A harness
-//! ([`StoreHarness`], [`TokensHarness`], [`PasswordHasherHarness`], [`MailerHarness`]) says how to start what is tested,
+//! ([`StoreHarness`], [`TokensHarness`], [`PasswordHasherHarness`], [`MailerHarness`], [`PublisherHarness`]) says how to start what is tested,
 //! fresh for each case. `README.md` shows a whole one.
 
 // A case that is written and not listed below would never run: it does not compile.
@@ -20,9 +20,12 @@ mod race;
 mod run;
 mod sample;
 
-pub use harness::{Delivered, MailerHarness, PasswordHasherHarness, StoreHarness, StorePorts, TokensHarness};
+pub use harness::{
+    Delivered, MailerHarness, Outage, PasswordHasherHarness, PublisherHarness, StoreHarness, StorePorts,
+    TokensHarness,
+};
 pub use list::{
-    credentials, event_store, mailer, one_time_codes, password_hasher, sessions, signing_keys, subject_keys,
-    subscriptions, tokens, users,
+    credentials, event_store, mailer, one_time_codes, password_hasher, publisher, sessions, signing_keys,
+    subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;

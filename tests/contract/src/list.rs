@@ -173,14 +173,36 @@ contract! {
 contract! {
     /// The cases of `Subscriptions`.
     subscriptions_contract, subscriptions, crate::case::subscription:
-    "A subscription never advanced stands at the start." => [
-        a_subscription_never_advanced_stands_at_the_start,
-        each_subscription_has_a_cursor_of_its_own,
+    "A subscription never leased stands at the start and is not listed; each name stands for itself." => [
+        a_subscription_never_leased_stands_at_the_start,
+        each_subscription_stands_for_itself,
     ]
-    "An advanced cursor survives the loss of the process and never moves backwards." => [
+    "Of any number that race for a lease one gets it; until it is released or its time is over nobody else does, and its holder renews it." => [
+        of_racing_replicas_one_gets_the_lease,
+        a_lease_is_renewed_by_its_holder,
+        a_released_lease_is_free,
+        a_lease_ends_with_its_time,
+    ]
+    "A lease comes with the cursor. The holder's `advance` moves the cursor and never backwards; anybody else's changes nothing and is refused." => [
         a_cursor_never_moves_backwards,
-        of_racing_advances_the_furthest_counts,
-        an_advanced_cursor_outlives_a_restart,
+        nobody_but_the_holder_moves_the_cursor,
+    ]
+    "A paused subscription is leased to nobody, and pausing ends the lease that is; a resumed one goes on where it stood." => [
+        a_paused_subscription_is_leased_to_nobody,
+        a_subscription_can_be_paused_before_it_runs,
+    ]
+    "`rewind` moves the cursor either way and ends the lease: what its holder was about to report is refused." => [
+        a_rewound_subscription_goes_on_from_there,
+    ]
+    "A dead letter buried twice is kept once, in the order of the feed; a removed one is gone; each subscription has its own." => [
+        a_dead_letter_is_kept_once,
+        a_removed_dead_letter_is_gone,
+    ]
+    "The last failure is listed until an advance follows it." => [
+        a_failure_is_listed_until_the_subscription_goes_on,
+    ]
+    "Cursors, pauses and dead letters survive the loss of the process." => [
+        a_subscription_outlives_a_restart,
     ]
 }
 
@@ -245,5 +267,37 @@ contract! {
         lines_that_mean_something_to_transports_arrive,
         line_ends_in_a_subject_make_no_headers,
         an_empty_text_and_an_empty_subject_arrive,
+    ]
+}
+
+contract! {
+    /// The cases of `Publisher`.
+    publisher_contract, publisher, crate::case::publisher:
+    "`Ok` means that the broker keeps every message durably in at least one queue." => [
+        every_message_has_arrived_once_when_the_call_returns,
+        a_message_arrives_as_it_was_given,
+        a_message_of_one_mebibyte_arrives,
+        a_message_reaches_every_queue_that_takes_its_type,
+        what_was_taken_over_outlives_an_outage,
+        no_messages_are_published_by_a_call_without_any,
+    ]
+    "Messages of one call arrive in their order, and so do the messages of calls that follow each other." => [
+        messages_of_one_call_arrive_in_their_order,
+        messages_of_calls_that_follow_each_other_arrive_in_order,
+        messages_of_calls_made_at_once_keep_the_order_of_their_call,
+    ]
+    "A message that no queue takes is not lost in silence: the call fails." => [
+        a_message_that_no_queue_takes_fails_the_call,
+        of_many_messages_the_one_that_no_queue_takes_is_named,
+        messages_fail_from_when_their_queue_is_taken_away_until_one_is_back,
+    ]
+    "After a failure any of the messages may have arrived: the caller publishes them all again, and consumers tell them by their id." => [
+        messages_published_again_after_a_failure_all_arrive,
+        messages_cut_off_by_an_outage_and_published_again_arrive_in_order,
+    ]
+    "A broker that is away fails the call within a deadline, and calls succeed again by themselves once it is back." => [
+        while_the_broker_is_away_calls_fail_in_time,
+        calls_made_at_once_while_the_broker_is_away_fail_in_time_too,
+        calls_succeed_again_once_the_broker_is_back,
     ]
 }

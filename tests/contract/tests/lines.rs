@@ -59,6 +59,7 @@ fn every_line_of_every_contract_is_quoted_with_its_cases() {
         ("Tokens", kit::tokens::LINES),
         ("PasswordHasher", kit::password_hasher::LINES),
         ("Mailer", kit::mailer::LINES),
+        ("Publisher", kit::publisher::LINES),
     ];
     for (port, lines) in quoted {
         assert_eq!(documented.remove(port).unwrap_or_default(), lines, "{port}");

@@ -15,6 +15,7 @@ mod entropy;
 mod event_store;
 mod mailer;
 mod password_hasher;
+mod publisher;
 mod row;
 mod subscription;
 mod token;
@@ -24,9 +25,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use portcullis_domain::{
-    Ports, commit::ClaimKey, event::Event, id::StreamId, port::FeedCursor, seal::MasterKey,
-};
+use portcullis_domain::{Ports, commit::ClaimKey, event::Event, id::StreamId, seal::MasterKey};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -34,11 +33,13 @@ pub use clock::SystemClock;
 pub use entropy::OsEntropy;
 pub use mailer::Outbox;
 pub use password_hasher::FastPasswordHasher;
+pub use publisher::Broker;
 pub use token::OpaqueTokens;
 
 use row::Rows;
+use subscription::Subscription;
 
-/// The store: log, claims, rows, signing keys and cursors behind one lock.
+/// The store: log, claims, rows, signing keys and subscriptions behind one lock.
 pub struct Memory {
     state: Mutex<State>,
     /// The position of the newest event, for those who wait for one.
@@ -53,7 +54,7 @@ struct State {
     streams: BTreeMap<StreamId, Vec<usize>>,
     claims: HashMap<ClaimKey, Uuid>,
     rows: Rows,
-    cursors: HashMap<String, FeedCursor>,
+    subscriptions: BTreeMap<String, Subscription>,
 }
 
 impl Memory {

@@ -1,13 +1,14 @@
 //! The whole contract, on the memory adapter.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_contract::{
-    Delivered, MailerHarness, PasswordHasherHarness, StoreHarness, StorePorts, TokensHarness,
+    Delivered, MailerHarness, Outage, PasswordHasherHarness, PublisherHarness, StoreHarness, StorePorts,
+    TokensHarness,
 };
-use portcullis_domain::port::{Mailer, PasswordHasher, Tokens};
-use portcullis_memory::{FastPasswordHasher, Memory, OpaqueTokens, Outbox};
+use portcullis_domain::port::{Mailer, Message, PasswordHasher, Publisher, Tokens};
+use portcullis_memory::{Broker, FastPasswordHasher, Memory, OpaqueTokens, Outbox};
 
 struct Store(Arc<Memory>);
 
@@ -100,6 +101,43 @@ impl MailerHarness for Mailbox {
     }
 }
 
+struct Queues(Arc<Broker>);
+
+#[async_trait]
+impl PublisherHarness for Queues {
+    async fn start() -> Self {
+        Self(Arc::new(Broker::new()))
+    }
+
+    fn publisher(&self) -> Arc<dyn Publisher> {
+        self.0.clone()
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn bind(&self, queue: &str, pattern: &str) {
+        self.0.bind(queue, pattern);
+    }
+
+    async fn remove(&self, queue: &str) {
+        self.0.remove(queue);
+    }
+
+    async fn take(&self, queue: &str) -> Vec<Message> {
+        self.0.take(queue)
+    }
+
+    async fn stop_broker(&self, _how: Outage) {
+        self.0.stop();
+    }
+
+    async fn start_broker(&self) {
+        self.0.start();
+    }
+}
+
 portcullis_contract::event_store_contract!(Store);
 portcullis_contract::users_contract!(Store);
 portcullis_contract::credentials_contract!(Store);
@@ -111,3 +149,4 @@ portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::tokens_contract!(Handles);
 portcullis_contract::password_hasher_contract!(Hasher);
 portcullis_contract::mailer_contract!(Mailbox);
+portcullis_contract::publisher_contract!(Queues);

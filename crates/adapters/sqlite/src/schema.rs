@@ -111,5 +111,21 @@ diesel::table! {
         name -> Text,
         transaction_id -> BigInt,
         position -> BigInt,
+        is_paused -> Bool,
+        holder -> Nullable<Binary>,
+        leased_until -> BigInt,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    dead_letters (subscription, transaction_id, position) {
+        subscription -> Text,
+        transaction_id -> BigInt,
+        position -> BigInt,
+        event_id -> Binary,
+        #[sql_name = "type"]
+        event_type -> Text,
+        error -> Text,
     }
 }

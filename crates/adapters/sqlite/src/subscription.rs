@@ -1,56 +1,262 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use diesel::{
-    dsl::{insert_into, update},
+    dsl::{delete, insert_into, update},
     prelude::*,
     sqlite::SqliteConnection,
 };
-use portcullis_domain::port::{FeedCursor, StoreError, Subscriptions};
+use portcullis_domain::{
+    event::EventType,
+    id::EventId,
+    port::{DeadLetter, FeedCursor, StoreError, SubscriptionState, Subscriptions},
+};
+use uuid::Uuid;
 
 use crate::{
     Sqlite,
-    column::{RowName, stored_number},
+    column::{RowName, stored_id, stored_number},
     error::engine,
-    schema::subscriptions,
+    schema::{dead_letters, subscriptions},
     statement::Cached,
 };
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = subscriptions, check_for_backend(diesel::sqlite::Sqlite))]
+struct SubscriptionRow {
+    name: String,
+    transaction_id: i64,
+    position: i64,
+    is_paused: bool,
+    holder: Option<Vec<u8>>,
+    leased_until: i64,
+    last_error: Option<String>,
+}
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = dead_letters, check_for_backend(diesel::sqlite::Sqlite))]
+struct DeadLetterRow {
+    subscription: String,
+    transaction_id: i64,
+    position: i64,
+    event_id: Vec<u8>,
+    event_type: String,
+    error: String,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a lease is by the store's own clock: this machine's")]
+fn now() -> i64 {
+    chrono::Utc::now().timestamp_micros()
+}
+
+/// Makes the row where there is none yet.
+fn know(connection: &mut SqliteConnection, name: &str) -> QueryResult<()> {
+    let row = subscriptions::name.eq(name);
+    insert_into(subscriptions::table).values(row).on_conflict_do_nothing().execute(connection).map(drop)
+}
+
+fn bury(connection: &mut SqliteConnection, row: &DeadLetterRow) -> QueryResult<()> {
+    know(connection, &row.subscription)?;
+    let key = (dead_letters::subscription, dead_letters::transaction_id, dead_letters::position);
+    let statement = insert_into(dead_letters::table).values(row).on_conflict(key).do_update().set(row);
+    Cached(statement).run(connection)
+}
+
 #[async_trait]
 impl Subscriptions for Sqlite {
-    async fn cursor(&self, name: &str) -> Result<FeedCursor, StoreError> {
-        let key = name.to_owned();
-        let columns = (subscriptions::transaction_id, subscriptions::position);
-        self.read(move |connection| {
-            let row = subscriptions::table.find(&key).select(columns).first::<(i64, i64)>(connection);
-            let Some((transaction, position)) = row.optional().map_err(engine)? else {
-                return Ok(FeedCursor::START);
-            };
-            let name = RowName::new("subscriptions", format!("name {key:?}"));
-            Ok(FeedCursor {
-                transaction: name.count("transaction_id", transaction)?,
-                position: name.count("position", position)?,
-            })
+    async fn list(&self) -> Result<Vec<SubscriptionState>, StoreError> {
+        self.read(|connection| {
+            // One snapshot for both tables.
+            let (rows, letters) = connection
+                .transaction(|connection| {
+                    let rows = subscriptions::table.order(subscriptions::name);
+                    let rows = rows.select(SubscriptionRow::as_select()).load(connection)?;
+                    let letters = dead_letters::table.group_by(dead_letters::subscription);
+                    let counted = letters.select((dead_letters::subscription, diesel::dsl::count_star()));
+                    Ok((rows, counted.load::<(String, i64)>(connection)?))
+                })
+                .map_err(engine)?;
+            let now = now();
+            let of = |name: &str| letters.iter().find(|(of, _)| of == name).map_or(0, |(_, count)| *count);
+            rows.into_iter().map(|row| state(&row, of(&row.name), now)).collect()
         })
         .await
     }
 
-    async fn advance(&self, name: &str, cursor: FeedCursor) -> Result<(), StoreError> {
+    async fn lease(
+        &self,
+        name: &str,
+        holder: Uuid,
+        time_to_live: Duration,
+    ) -> Result<Option<FeedCursor>, StoreError> {
         let name = name.to_owned();
-        self.write(move |connection| advance(connection, &name, cursor).map_err(engine)).await
+        self.write(move |connection| {
+            know(connection, &name).map_err(engine)?;
+            let now = now();
+            let holder = stored_id(holder);
+            let is_free = subscriptions::holder.is_null().or(subscriptions::leased_until.le(now));
+            let is_own = subscriptions::holder.eq(Some(holder.clone()));
+            let until = now.saturating_add(stored_number(time_to_live.as_micros()));
+            let leased = update(subscriptions::table.find(&name))
+                .filter(subscriptions::is_paused.eq(false))
+                // An absent holder makes the comparison unknown, and is free already.
+                .filter(is_free.or(is_own.assume_not_null()))
+                .set((subscriptions::holder.eq(Some(holder)), subscriptions::leased_until.eq(until)))
+                .returning((subscriptions::transaction_id, subscriptions::position));
+            let cursor = Cached(leased).get_result::<(i64, i64)>(connection).optional().map_err(engine)?;
+            cursor.map(|stored| cursor_of("subscriptions", &name, stored)).transpose()
+        })
+        .await
+    }
+
+    async fn release(&self, name: &str, holder: Uuid) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            let own = subscriptions::table.find(name).filter(subscriptions::holder.eq(stored_id(holder)));
+            let statement = update(own).set(subscriptions::holder.eq(None::<Vec<u8>>));
+            Cached(statement).run(connection).map_err(engine)
+        })
+        .await
+    }
+
+    async fn advance(&self, name: &str, holder: Uuid, cursor: FeedCursor) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            let to = (stored_number(cursor.transaction), stored_number(cursor.position));
+            let own = subscriptions::table
+                .find(&name)
+                .filter(subscriptions::holder.eq(stored_id(holder)))
+                .filter(subscriptions::leased_until.gt(now()));
+            let noted = update(own)
+                .set(subscriptions::last_error.eq(None::<String>))
+                .returning((subscriptions::transaction_id, subscriptions::position));
+            let Some(stands) =
+                Cached(noted).get_result::<(i64, i64)>(connection).optional().map_err(engine)?
+            else {
+                return Ok(false);
+            };
+            if stands < to {
+                let moved = (subscriptions::transaction_id.eq(to.0), subscriptions::position.eq(to.1));
+                Cached(update(subscriptions::table.find(&name)).set(moved))
+                    .run(connection)
+                    .map_err(engine)?;
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn note_failure(&self, name: &str, error: &str) -> Result<(), StoreError> {
+        let (name, error) = (name.to_owned(), error.to_owned());
+        self.write(move |connection| {
+            let statement = update(subscriptions::table.find(name)).set(subscriptions::last_error.eq(error));
+            Cached(statement).run(connection).map_err(engine)
+        })
+        .await
+    }
+
+    async fn bury(&self, name: &str, letter: DeadLetter) -> Result<(), StoreError> {
+        let row = DeadLetterRow {
+            subscription: name.to_owned(),
+            transaction_id: stored_number(letter.cursor.transaction),
+            position: stored_number(letter.cursor.position),
+            event_id: stored_id(letter.event),
+            event_type: letter.event_type.as_str().to_owned(),
+            error: letter.error,
+        };
+        self.write(move |connection| bury(connection, &row).map_err(engine)).await
+    }
+
+    async fn list_dead_letters(&self, name: &str, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |connection| {
+            let rows = dead_letters::table
+                .filter(dead_letters::subscription.eq(name))
+                .order((dead_letters::transaction_id, dead_letters::position))
+                .limit(stored_number(limit))
+                .select(DeadLetterRow::as_select())
+                .load(connection)
+                .map_err(engine)?;
+            rows.into_iter().map(DeadLetter::try_from).collect()
+        })
+        .await
+    }
+
+    async fn remove_dead_letter(&self, name: &str, event: EventId) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            let of = dead_letters::table.filter(dead_letters::subscription.eq(name));
+            let removed = delete(of.filter(dead_letters::event_id.eq(stored_id(event)))).execute(connection);
+            removed.map(|count| count > 0).map_err(engine)
+        })
+        .await
+    }
+
+    async fn pause(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            know(connection, &name).map_err(engine)?;
+            let stopped = (subscriptions::is_paused.eq(true), subscriptions::holder.eq(None::<Vec<u8>>));
+            Cached(update(subscriptions::table.find(name)).set(stopped)).run(connection).map_err(engine)
+        })
+        .await
+    }
+
+    async fn resume(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            let statement = update(subscriptions::table.find(name)).set(subscriptions::is_paused.eq(false));
+            Cached(statement).run(connection).map_err(engine)
+        })
+        .await
+    }
+
+    async fn rewind(&self, name: &str, cursor: FeedCursor) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            know(connection, &name).map_err(engine)?;
+            let moved = (
+                subscriptions::transaction_id.eq(stored_number(cursor.transaction)),
+                subscriptions::position.eq(stored_number(cursor.position)),
+                subscriptions::holder.eq(None::<Vec<u8>>),
+            );
+            Cached(update(subscriptions::table.find(name)).set(moved)).run(connection).map_err(engine)
+        })
+        .await
     }
 }
 
-/// Two steps inside one transaction: makes the row where there is none, and moves one that stands before the cursor.
-fn advance(connection: &mut SqliteConnection, name: &str, cursor: FeedCursor) -> QueryResult<()> {
-    let transaction = stored_number(cursor.transaction);
-    let position = stored_number(cursor.position);
-    let moved = (subscriptions::transaction_id.eq(transaction), subscriptions::position.eq(position));
-    insert_into(subscriptions::table)
-        .values((subscriptions::name.eq(name), moved))
-        .on_conflict_do_nothing()
-        .execute(connection)?;
-    let earlier_transaction = subscriptions::transaction_id.lt(transaction);
-    let earlier_position = subscriptions::position.lt(position);
-    let is_behind =
-        earlier_transaction.or(subscriptions::transaction_id.eq(transaction).and(earlier_position));
-    Cached(update(subscriptions::table.find(name)).filter(is_behind).set(moved)).run(connection)
+fn cursor_of(table: &'static str, name: &str, stored: (i64, i64)) -> Result<FeedCursor, StoreError> {
+    let name = RowName::new(table, format!("name {name:?}"));
+    Ok(FeedCursor {
+        transaction: name.count("transaction_id", stored.0)?,
+        position: name.count("position", stored.1)?,
+    })
+}
+
+fn state(row: &SubscriptionRow, dead_letters: i64, now: i64) -> Result<SubscriptionState, StoreError> {
+    let name = RowName::new("subscriptions", format!("name {:?}", row.name));
+    let holder = row.holder.as_ref().filter(|_| now < row.leased_until);
+    Ok(SubscriptionState {
+        name: row.name.clone(),
+        cursor: cursor_of("subscriptions", &row.name, (row.transaction_id, row.position))?,
+        is_paused: row.is_paused,
+        holder: holder.map(|holder| name.id("holder", holder)).transpose()?,
+        last_error: row.last_error.clone(),
+        dead_letters: name.count("dead letters", dead_letters)?,
+    })
+}
+
+impl TryFrom<DeadLetterRow> for DeadLetter {
+    type Error = StoreError;
+
+    fn try_from(row: DeadLetterRow) -> Result<Self, StoreError> {
+        let name = RowName::new("dead_letters", format!("subscription {:?}", row.subscription));
+        Ok(Self {
+            event: name.id("event_id", &row.event_id)?,
+            cursor: cursor_of("dead_letters", &row.subscription, (row.transaction_id, row.position))?,
+            event_type: EventType::new(row.event_type),
+            error: row.error,
+        })
+    }
 }

@@ -12,7 +12,7 @@ use portcullis_domain::{
     verification::code_digits,
 };
 
-use super::{HandleError, Handler, chain};
+use super::{Failure, Handler, Progress};
 
 /// Mails what events ask for. A mail leaves after the commit that asked for it, never with the request: it is not lost with one.
 pub(crate) struct MailerSubscription {
@@ -27,39 +27,36 @@ impl Handler for MailerSubscription {
         "mailer"
     }
 
-    async fn handle(&self, item: &FeedItem) -> Result<(), HandleError> {
+    async fn handle(&self, items: &[FeedItem]) -> Progress {
+        for (handled, item) in items.iter().enumerate() {
+            if let Err(failure) = self.handle_one(item).await {
+                return Progress { handled, failure: Some(failure) };
+            }
+        }
+        Progress { handled: items.len(), failure: None }
+    }
+}
+
+impl MailerSubscription {
+    async fn handle_one(&self, item: &FeedItem) -> Result<(), Failure> {
         let event = &item.event.event;
         if event.event_type.as_str() != UserEvent::VERIFICATION_REQUESTED {
             return Ok(());
         }
         let user = UserId::new(item.event.stream.into());
         let Some(mail) = self.verification_mail(user, event).await? else { return Ok(()) };
-        match self.mailer.send(&mail).await {
-            Ok(()) => Ok(()),
-            Err(MailError::Refused(cause)) => {
-                // Trying again cannot help, and the mails behind it should not wait.
-                tracing::error!(event = %event.id, to = %mail.to, "mail refused: {cause}");
-                Ok(())
-            }
-            Err(error @ MailError::Unavailable(_)) => Err(HandleError(error.into())),
-        }
+        self.mailer.send(&mail).await.map_err(|error| match error {
+            MailError::Refused(_) => Failure::Event(error.into()),
+            MailError::Unavailable(_) => Failure::Outage(error.into()),
+        })
     }
-}
 
-impl MailerSubscription {
     /// The mail, unless its person was erased or its code has run out.
-    async fn verification_mail(&self, user: UserId, event: &NewEvent) -> Result<Option<Mail>, HandleError> {
+    async fn verification_mail(&self, user: UserId, event: &NewEvent) -> Result<Option<Mail>, Failure> {
         let Some(key) = self.identity.data_key(user.into()).await? else { return Ok(None) };
-        let (code_id, expires_at, email) = match UserEvent::read(event, Some(&key)) {
-            Ok(UserEvent::VerificationRequested { code_id, expires_at, email: Some(email) }) => {
-                (code_id, expires_at, email)
-            }
-            Ok(_) => return Ok(None),
-            Err(error) => {
-                // It will not read better tomorrow, and the mails behind it should not wait.
-                tracing::error!(event = %event.id, "{}", chain(&error));
-                return Ok(None);
-            }
+        let requested = UserEvent::read(event, Some(&key)).map_err(|error| Failure::Event(error.into()))?;
+        let UserEvent::VerificationRequested { code_id, expires_at, email: Some(email) } = requested else {
+            return Ok(None);
         };
         if expires_at <= self.identity.ports().clock.now() {
             return Ok(None);

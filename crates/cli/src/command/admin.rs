@@ -51,7 +51,11 @@ pub(crate) fn run(config: &Config, Command::Create(arguments): Command) -> anyho
         let registered = stack.identity.register(command, &Origin::default()).await;
         stack.close().await;
         let user = registered.context("no administrator was created")?;
-        Ok(print(format!("created the administrator {} with the id {}\n", user.profile.email.as_str(), user.id))?)
+        Ok(print(format!(
+            "created the administrator {} with the id {}\n",
+            user.profile.email.as_str(),
+            user.id
+        ))?)
     })
 }
 
@@ -68,6 +72,7 @@ fn read_password() -> anyhow::Result<Password> {
 /// Everything that is wrong, in one line.
 fn list(violations: &Violations) -> String {
     let fields = violations.fields().iter();
-    let problems = fields.flat_map(|(name, messages)| messages.iter().map(move |message| format!("{name} {message}")));
+    let problems =
+        fields.flat_map(|(name, messages)| messages.iter().map(move |message| format!("{name} {message}")));
     problems.collect::<Vec<_>>().join("; ")
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<()> 
         if applied.is_empty() {
             "the database is up to date\n".to_owned()
         } else {
-            applied.into_iter().map(|name| format!("applied {name}\n")).collect()
+            format!("applied {}\n", applied.join(", "))
         }
     };
     Ok(print(text)?)

@@ -28,7 +28,7 @@ pub use row::{
     Credentials, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, SubjectKeys, Users,
 };
 pub use session_cache::{CachedSession, LiveSession, SessionCache};
-pub use subscription::Subscriptions;
+pub use subscription::{DeadLetter, SubscriptionState, Subscriptions};
 pub use token::{AccessClaims, RefreshClaims, TokenError, Tokens};
 
 #[cfg(feature = "mock")]

@@ -5,6 +5,7 @@ pub(crate) mod event_store;
 pub(crate) mod mailer;
 pub(crate) mod one_time_code;
 pub(crate) mod password_hasher;
+pub(crate) mod publisher;
 pub(crate) mod session;
 pub(crate) mod signing_key;
 pub(crate) mod subject_key;

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -12,11 +13,13 @@ use portcullis_domain::{
     key_ring::SealedSigningKey,
     port::{
         EventStore, FeedCursor, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, StoreError,
+        Subscriptions,
     },
     verification::OneTimeCode,
 };
 use portcullis_memory::Memory;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::store::{A_MOMENT, Fault, Sound, Store};
 
@@ -108,17 +111,45 @@ impl Fault for UncountedInsert {
 
 /// The last report counts, not the furthest.
 #[derive(Default)]
-struct CursorMovesBack(Mutex<HashMap<String, FeedCursor>>);
+struct CursorMovesBack;
 
 #[async_trait]
 impl Fault for CursorMovesBack {
-    async fn cursor(&self, _: &Memory, name: &str) -> Result<FeedCursor, StoreError> {
-        Ok(self.0.lock().expect("nothing panics while it is held").get(name).copied().unwrap_or_default())
+    async fn advance(
+        &self,
+        memory: &Memory,
+        name: &str,
+        holder: Uuid,
+        cursor: FeedCursor,
+    ) -> Result<bool, StoreError> {
+        let is_holder = memory.advance(name, holder, cursor).await?;
+        if is_holder {
+            memory.rewind(name, cursor).await?;
+            memory.lease(name, holder, Duration::from_secs(600)).await?;
+        }
+        Ok(is_holder)
     }
+}
 
-    async fn advance(&self, _: &Memory, name: &str, cursor: FeedCursor) -> Result<(), StoreError> {
-        self.0.lock().expect("nothing panics while it is held").insert(name.to_owned(), cursor);
-        Ok(())
+/// Whoever asks takes the lease from whoever has it.
+#[derive(Default)]
+struct LeaseForAll;
+
+#[async_trait]
+impl Fault for LeaseForAll {
+    async fn lease(
+        &self,
+        memory: &Memory,
+        name: &str,
+        holder: Uuid,
+        time_to_live: Duration,
+    ) -> Result<Option<FeedCursor>, StoreError> {
+        for state in Subscriptions::list(memory).await? {
+            if let Some(other) = state.holder {
+                memory.release(&state.name, other).await?;
+            }
+        }
+        memory.lease(name, holder, time_to_live).await
     }
 }
 
@@ -139,6 +170,10 @@ crate::caught! {
     ]
     a_cursor_that_moves_back_is_caught: Store<CursorMovesBack>, Store<Sound> => [
         subscriptions::a_cursor_never_moves_backwards,
+    ]
+    a_lease_for_all_is_caught: Store<LeaseForAll>, Store<Sound> => [
+        subscriptions::of_racing_replicas_one_gets_the_lease,
+        subscriptions::a_lease_is_renewed_by_its_holder,
     ]
 }
 

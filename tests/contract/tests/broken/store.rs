@@ -7,16 +7,17 @@ use portcullis_contract::{StoreHarness, StorePorts};
 use portcullis_domain::{
     commit::{Commit, CommitError, Committed},
     event::{Event, Version},
-    id::{OneTimeCodeId, SessionId, StreamId, UserId},
+    id::{EventId, OneTimeCodeId, SessionId, StreamId, UserId},
     key_ring::SealedSigningKey,
     port::{
-        EventStore, FeedCursor, FeedItem, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys,
-        StoreError, StreamHead, Subscriptions,
+        DeadLetter, EventStore, FeedCursor, FeedItem, OneTimeCodes, RotateOutcome, Rotation, Sessions,
+        SigningKeys, StoreError, StreamHead, SubscriptionState, Subscriptions,
     },
     session::Session,
     verification::{OneTimeCode, Purpose},
 };
 use portcullis_memory::Memory;
+use uuid::Uuid;
 
 /// Long enough that whoever races gets in between.
 pub(crate) const A_MOMENT: Duration = Duration::from_millis(2);
@@ -68,12 +69,24 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         memory.insert(key).await
     }
 
-    async fn cursor(&self, memory: &Memory, name: &str) -> Result<FeedCursor, StoreError> {
-        memory.cursor(name).await
+    async fn lease(
+        &self,
+        memory: &Memory,
+        name: &str,
+        holder: Uuid,
+        time_to_live: Duration,
+    ) -> Result<Option<FeedCursor>, StoreError> {
+        memory.lease(name, holder, time_to_live).await
     }
 
-    async fn advance(&self, memory: &Memory, name: &str, cursor: FeedCursor) -> Result<(), StoreError> {
-        memory.advance(name, cursor).await
+    async fn advance(
+        &self,
+        memory: &Memory,
+        name: &str,
+        holder: Uuid,
+        cursor: FeedCursor,
+    ) -> Result<bool, StoreError> {
+        memory.advance(name, holder, cursor).await
     }
 }
 
@@ -181,7 +194,7 @@ impl<F: Fault> OneTimeCodes for Faulty<F> {
 #[async_trait]
 impl<F: Fault> SigningKeys for Faulty<F> {
     async fn list(&self) -> Result<Vec<SealedSigningKey>, StoreError> {
-        self.memory.list().await
+        SigningKeys::list(self.memory.as_ref()).await
     }
 
     async fn insert(&self, key: SealedSigningKey) -> Result<bool, StoreError> {
@@ -191,11 +204,52 @@ impl<F: Fault> SigningKeys for Faulty<F> {
 
 #[async_trait]
 impl<F: Fault> Subscriptions for Faulty<F> {
-    async fn cursor(&self, name: &str) -> Result<FeedCursor, StoreError> {
-        self.fault.cursor(&self.memory, name).await
+    async fn list(&self) -> Result<Vec<SubscriptionState>, StoreError> {
+        Subscriptions::list(self.memory.as_ref()).await
     }
 
-    async fn advance(&self, name: &str, cursor: FeedCursor) -> Result<(), StoreError> {
-        self.fault.advance(&self.memory, name, cursor).await
+    async fn lease(
+        &self,
+        name: &str,
+        holder: Uuid,
+        time_to_live: Duration,
+    ) -> Result<Option<FeedCursor>, StoreError> {
+        self.fault.lease(&self.memory, name, holder, time_to_live).await
+    }
+
+    async fn release(&self, name: &str, holder: Uuid) -> Result<(), StoreError> {
+        self.memory.release(name, holder).await
+    }
+
+    async fn advance(&self, name: &str, holder: Uuid, cursor: FeedCursor) -> Result<bool, StoreError> {
+        self.fault.advance(&self.memory, name, holder, cursor).await
+    }
+
+    async fn note_failure(&self, name: &str, error: &str) -> Result<(), StoreError> {
+        self.memory.note_failure(name, error).await
+    }
+
+    async fn bury(&self, name: &str, letter: DeadLetter) -> Result<(), StoreError> {
+        self.memory.bury(name, letter).await
+    }
+
+    async fn list_dead_letters(&self, name: &str, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        self.memory.list_dead_letters(name, limit).await
+    }
+
+    async fn remove_dead_letter(&self, name: &str, event: EventId) -> Result<bool, StoreError> {
+        self.memory.remove_dead_letter(name, event).await
+    }
+
+    async fn pause(&self, name: &str) -> Result<(), StoreError> {
+        self.memory.pause(name).await
+    }
+
+    async fn resume(&self, name: &str) -> Result<(), StoreError> {
+        self.memory.resume(name).await
+    }
+
+    async fn rewind(&self, name: &str, cursor: FeedCursor) -> Result<(), StoreError> {
+        self.memory.rewind(name, cursor).await
     }
 }

@@ -1,6 +1,8 @@
 //! Line 7: what is committed is there, and stays.
 
 use chrono::TimeDelta;
+use std::time::Duration;
+
 use portcullis_domain::{
     commit::{Claim, Commit, Expected, RowChange},
     event::EventHash,
@@ -131,7 +133,10 @@ pub async fn everything_outlives_a_restart<H: StoreHarness>() {
     assert!(store.signing_keys.insert(signing_key.clone()).await.expect("writes"));
     let feed = store.feed().await;
     let cursor = feed.last().map_or(FeedCursor::START, |item| item.cursor);
-    store.subscriptions.advance("mail", cursor).await.expect("writes");
+    let holder = sample::id();
+    let lease = store.subscriptions.lease("mail", holder, Duration::from_secs(600));
+    assert_eq!(lease.await.expect("leases"), Some(FeedCursor::START));
+    assert!(store.subscriptions.advance("mail", holder, cursor).await.expect("writes"));
     drop(store);
 
     let harness = harness.restart().await;
@@ -139,7 +144,8 @@ pub async fn everything_outlives_a_restart<H: StoreHarness>() {
     assert_eq!(store.feed().await, feed);
     person.check_all_is_there(&store).await;
     assert_eq!(store.signing_keys.list().await.expect("reads"), vec![signing_key]);
-    assert_eq!(store.subscriptions.cursor("mail").await.expect("reads"), cursor);
+    let cursors = store.subscriptions.list().await.expect("reads").into_iter().map(|state| state.cursor);
+    assert_eq!(cursors.collect::<Vec<_>>(), [cursor]);
     for claim in User::claims_between(None, Some(&person.user)) {
         let (Claim::Take { key, .. } | Claim::Release { key, .. }) = claim;
         let take = Claim::Take { key: key.clone(), owner: sample::id() };
