@@ -12,7 +12,7 @@ use portcullis_domain::{Identity, code::Code};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::error::Failure;
+use super::{allow::Allow, error::Failure};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
@@ -21,11 +21,12 @@ pub(super) struct Boundary<E> {
     inner: E,
     identity: Identity,
     timeout: Duration,
+    allow: Allow,
 }
 
 impl<E: Endpoint> Boundary<E> {
-    pub(super) const fn new(inner: E, identity: Identity, timeout: Duration) -> Self {
-        Self { inner, identity, timeout }
+    pub(super) const fn new(inner: E, identity: Identity, timeout: Duration, allow: Allow) -> Self {
+        Self { inner, identity, timeout, allow }
     }
 
     /// The answer, whatever happens inside, and the pattern of the route that gave it where there is one.
@@ -46,7 +47,12 @@ impl<E: Endpoint> Boundary<E> {
             Err(_elapsed) => (Failure::new(Code::Timeout), None),
         };
         log_failure(&failure);
-        (failure.into_response(request_id, self.identity.ports().clock.now()), route)
+        let code = failure.code();
+        let mut response = failure.into_response(request_id, self.identity.ports().clock.now());
+        if let (Code::MethodNotAllowed, Some(pattern)) = (code, &route) {
+            response.headers_mut().insert(header::ALLOW, self.allow.on(pattern));
+        }
+        (response, route)
     }
 }
 

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use poem::{
     Response,
-    error::{MethodNotAllowedError, NotFoundError, ReadBodyError, ResponseError},
+    error::{
+        MethodNotAllowedError, NotFoundError, ParsePathError as UndecodablePathError, ReadBodyError,
+        ResponseError,
+    },
     http::{HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
@@ -145,7 +148,8 @@ impl Failure {
             Ok(failure) => return failure,
             Err(error) => error,
         };
-        if error.is::<NotFoundError>() {
+        // A path that is not UTF-8 once it is decoded is no path of this service.
+        if error.is::<NotFoundError>() || error.is::<UndecodablePathError>() {
             Self::new(Code::NotFound)
         } else if error.is::<MethodNotAllowedError>() {
             Self::new(Code::MethodNotAllowed)

@@ -1,5 +1,6 @@
 //! The HTTP API: one endpoint a file, each with its own wire types, which become commands of the domain at once.
 
+mod allow;
 mod auth;
 mod bearer;
 mod body;
@@ -66,5 +67,6 @@ pub(crate) fn endpoint(
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
     let documents = document::routes(&service);
-    boundary::Boundary::new(documents.nest("/", service), identity, request_timeout).boxed()
+    let allow = allow::Allow::of(&service);
+    boundary::Boundary::new(documents.nest("/", service), identity, request_timeout, allow).boxed()
 }
