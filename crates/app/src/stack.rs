@@ -126,6 +126,7 @@ impl Stack {
             sessions: store.clone(),
             one_time_codes: store.clone(),
             subject_keys: store.clone(),
+            session_cache: None,
             password_hasher: Arc::new(hasher),
             tokens: Arc::new(tokens),
             clock,

@@ -11,8 +11,8 @@ use crate::{
     event::{Actor, NewEvent, StreamKind, personal},
     id::{EventId, SubjectId, UserId, uuid_v7},
     port::{
-        Clock, Credentials, Entropy, EventStore, OneTimeCodes, PasswordHasher, Sessions, StoreError,
-        SubjectKeys, Tokens, Users,
+        Clock, Credentials, Entropy, EventStore, OneTimeCodes, PasswordHasher, SessionCache, Sessions,
+        StoreError, SubjectKeys, Tokens, Users,
     },
     seal::{DataKey, MasterKey},
     user::{User, UserEvent},
@@ -39,6 +39,8 @@ pub struct Ports {
     pub one_time_codes: Arc<dyn OneTimeCodes>,
     /// Data keys, wrapped.
     pub subject_keys: Arc<dyn SubjectKeys>,
+    /// What the store said of sessions, where asking it for every request would cost too much; `None` asks it every time.
+    pub session_cache: Option<Arc<dyn SessionCache>>,
     /// Password hashing.
     pub password_hasher: Arc<dyn PasswordHasher>,
     /// Tokens.

@@ -8,6 +8,7 @@ pub mod event;
 pub mod id;
 pub mod identity;
 pub mod key_ring;
+pub mod message;
 pub mod port;
 pub mod seal;
 pub mod session;

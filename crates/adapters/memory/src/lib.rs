@@ -73,6 +73,7 @@ impl Memory {
             sessions: self.clone(),
             one_time_codes: self.clone(),
             subject_keys: self.clone(),
+            session_cache: None,
             password_hasher: Arc::new(FastPasswordHasher::new()),
             tokens: Arc::new(OpaqueTokens::new()),
             clock: Arc::new(SystemClock),

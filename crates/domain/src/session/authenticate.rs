@@ -3,8 +3,9 @@ use thiserror::Error;
 use super::Session;
 use crate::{
     caller::Caller,
+    id::SessionId,
     identity::Identity,
-    port::{StoreError, TokenError},
+    port::{CachedSession, LiveSession, StoreError, TokenError},
     user::User,
     value::Secret,
 };
@@ -41,12 +42,24 @@ impl Identity {
             TokenError::Invalid => AuthenticateError::TokenInvalid,
             TokenError::Expired => AuthenticateError::TokenExpired,
         })?;
-        let session = self.ports().sessions.find(claims.session).await?;
-        let lives = |session: &Session| session.is_live(now) && session.user == claims.user;
-        let session = session.filter(lives).ok_or(AuthenticateError::TokenInvalid)?;
-        let user = self.ports().users.find(claims.user).await?;
-        let user = user.filter(|user| user.is_active).ok_or(AuthenticateError::TokenInvalid)?;
-        Ok(Caller { user: user.id, session: session.id, permissions: user.role.permissions().to_vec() })
+        let live = match self.cached_session(claims.session).await {
+            Some(CachedSession::Revoked) => None,
+            Some(CachedSession::Live(live)) => Some(live),
+            None => self.find_live(claims.session).await?,
+        };
+        let live = live.filter(|live| now < live.expires_at && live.user == claims.user);
+        let LiveSession { user, role, .. } = live.ok_or(AuthenticateError::TokenInvalid)?;
+        Ok(Caller { user, session: claims.session, permissions: role.permissions().to_vec() })
+    }
+
+    /// Asks the store of a session and its account, and remembers what it says.
+    async fn find_live(&self, id: SessionId) -> Result<Option<LiveSession>, StoreError> {
+        let Some(session) = self.ports().sessions.find(id).await? else { return Ok(None) };
+        let user = self.ports().users.find(session.user).await?;
+        let Some(user) = user.filter(|user| user.is_active) else { return Ok(None) };
+        let live = LiveSession { user: user.id, role: user.role, expires_at: session.expires_at };
+        self.remember_session(id, live).await;
+        Ok(Some(live))
     }
 
     /// The caller's account and session.

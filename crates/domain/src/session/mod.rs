@@ -1,6 +1,7 @@
 //! Signed-in sessions: one family of refresh tokens each.
 
 mod authenticate;
+mod cache;
 mod refresh;
 mod sign_in;
 mod sign_out;

@@ -106,7 +106,10 @@ impl Identity {
             let key = self.data_key_of(&user).await?;
             let act = Act { actor: Actor::User(user.id.into()), origin, now: self.now() };
             match self.record(user.id, Some(&user), &key, &act, decide_reuse(session, presented)).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.forget_ended(&[session.id]).await;
+                    return Ok(());
+                }
                 Err(error) => tries.again(error)?,
             }
         }

@@ -27,13 +27,21 @@ impl Identity {
     /// Ends the caller's session, or all of them: their access and refresh tokens are dead at once.
     pub async fn sign_out(&self, caller: &Caller, all: bool, origin: &Origin) -> Result<(), SignOutError> {
         let mut tries = Tries::many();
+        let mut ended = vec![caller.session];
         loop {
             // Erased meanwhile: the sessions went with the account.
             let Some(user) = self.ports().users.find(caller.user).await? else { return Ok(()) };
+            if all {
+                let sessions = self.ports().sessions.list_by_user(caller.user).await?;
+                ended = sessions.into_iter().map(|session| session.id).collect();
+            }
             let key = self.data_key_of(&user).await?;
             let act = Act { actor: caller.actor(), origin, now: self.now() };
             match self.record(user.id, Some(&user), &key, &act, decide(caller, all)).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.forget_ended(&ended).await;
+                    return Ok(());
+                }
                 Err(error) => tries.again(error)?,
             }
         }

@@ -1,0 +1,182 @@
+//! What other systems are told of an event. The published shapes are stable and named by type; personal fields are opened only
+//! for the types whose readers need them.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    event::{Event, EventData, EventReadError},
+    id::{SessionId, UserId},
+    port::Message,
+    seal::DataKey,
+    user::{Profile, ProfileField, User, UserEvent},
+};
+
+#[derive(Serialize)]
+struct Created<'a> {
+    user_id: UserId,
+    email: &'a str,
+    username: Option<&'a str>,
+    name: &'a str,
+    role: &'static str,
+    /// People without a company have none.
+    company_id: Option<uuid::Uuid>,
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct Updated<'a> {
+    user_id: UserId,
+    email: Option<&'a str>,
+    name: Option<&'a str>,
+    updated_fields: Vec<ProfileField>,
+    updated_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct OfSession {
+    user_id: UserId,
+    session_id: SessionId,
+    timestamp: DateTime<Utc>,
+}
+
+/// Everything else: the event's own facts, which hold nothing personal.
+#[derive(Serialize)]
+struct Plain {
+    user_id: UserId,
+    #[serde(flatten)]
+    facts: Value,
+    timestamp: DateTime<Utc>,
+}
+
+/// The message of an event on a user's stream. `key` is `None` once the person was erased: then there is nobody left to tell of
+/// a creation, and an update names no texts. `now` is the account as it is now, for the fields that the event itself does not
+/// have.
+pub fn of_user_event(
+    event: &Event,
+    key: Option<&DataKey>,
+    now: Option<&User>,
+) -> Result<Option<Message>, EventReadError> {
+    let user_id = UserId::new(event.stream.into());
+    let timestamp = event.event.recorded_at;
+    let data = match UserEvent::read(&event.event, key) {
+        Ok(UserEvent::Created { profile: None, .. }) => return Ok(None),
+        Ok(UserEvent::Created { facts, profile: Some(profile) }) => {
+            let Profile { email, username, name, .. } = &profile;
+            EventData::of(&Created {
+                user_id,
+                email: email.as_str(),
+                username: username.as_ref().map(crate::value::Username::as_str),
+                name: name.as_str(),
+                role: facts.role.as_str(),
+                company_id: None,
+                created_at: timestamp,
+            })
+        }
+        Ok(UserEvent::Updated { fields, .. }) => EventData::of(&Updated {
+            user_id,
+            email: now.map(|user| user.profile.email.as_str()),
+            name: now.map(|user| user.profile.name.as_str()),
+            updated_fields: fields.into_iter().collect(),
+            updated_at: timestamp,
+        }),
+        Ok(UserEvent::LoggedIn { session_id } | UserEvent::LoggedOut { session_id, .. }) => {
+            EventData::of(&OfSession { user_id, session_id, timestamp })
+        }
+        // Of a type that this version does not know, too.
+        Ok(_) | Err(EventReadError::Unknown { .. }) => {
+            EventData::of(&Plain { user_id, facts: event.event.data.read()?, timestamp })
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Some(Message {
+        id: event.event.id,
+        event_type: event.event.event_type.clone(),
+        stream: event.stream,
+        version: event.version,
+        time: timestamp,
+        data,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        caller::Origin,
+        event::{Actor, EventHash, EventType, NewEvent, StreamKind, personal},
+        id::{EventId, OneTimeCodeId, StreamId},
+        testing::{SeededEntropy, created, given},
+    };
+
+    fn stored(event: &UserEvent, key: &DataKey) -> Event {
+        let id = EventId::new(Uuid::from_u128(9));
+        let sealed = personal::seal(id, &Origin::default(), event.personal(), key, &SeededEntropy::new(3));
+        let event = NewEvent {
+            id,
+            event_type: EventType::new(event.event_type()),
+            schema_version: event.schema_version(),
+            actor: Actor::System,
+            data: event.data(),
+            personal: Some(sealed),
+            recorded_at: DateTime::UNIX_EPOCH,
+        };
+        let stream = StreamId::new(Uuid::from_u128(1));
+        Event::chained(event, 1, stream, StreamKind::User, 1, EventHash::GENESIS)
+    }
+
+    fn key() -> DataKey {
+        DataKey::generate(&SeededEntropy::new(1))
+    }
+
+    fn data(event: &UserEvent, now: Option<&User>) -> Value {
+        let message =
+            of_user_event(&stored(event, &key()), Some(&key()), now).expect("reads").expect("a message");
+        message.data.read().expect("JSON")
+    }
+
+    #[test]
+    fn a_creation_tells_who() {
+        let data = data(&created(), None);
+        assert_eq!(data["email"], "jane@example.com");
+        assert_eq!(data["role"], "user");
+        let names: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(names, ["company_id", "created_at", "email", "name", "role", "user_id", "username"]);
+    }
+
+    #[test]
+    fn an_update_tells_which_fields_and_of_whom() {
+        let update = UserEvent::Updated { fields: [ProfileField::Phone].into(), changes: None };
+        let user = given([created()]).user();
+        let data = data(&update, Some(&user));
+        assert_eq!(data["updated_fields"], serde_json::json!(["phone"]));
+        assert_eq!(data["email"], "jane@example.com");
+    }
+
+    #[test]
+    fn a_sign_in_tells_no_address_and_no_agent() {
+        let session_id = SessionId::new(Uuid::from_u128(5));
+        let data = data(&UserEvent::LoggedIn { session_id }, None);
+        let names: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(names, ["session_id", "timestamp", "user_id"]);
+    }
+
+    #[test]
+    fn a_mailed_code_is_not_told_with_its_address() {
+        let requested = UserEvent::VerificationRequested {
+            code_id: OneTimeCodeId::new(Uuid::from_u128(4)),
+            expires_at: DateTime::UNIX_EPOCH,
+            email: Some(crate::value::Email::new("jane@example.com")),
+        };
+        assert!(!data(&requested, None).to_string().contains("jane"));
+    }
+
+    #[test]
+    fn nobody_is_told_of_the_creation_of_an_erased_person() {
+        let message = of_user_event(&stored(&created(), &key()), None, None).expect("reads");
+        assert_eq!(message, None);
+    }
+}
