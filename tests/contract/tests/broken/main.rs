@@ -3,6 +3,7 @@
 
 mod commit_fault;
 mod feed_fault;
+mod publisher;
 mod row_fault;
 mod store;
 mod tokens_hasher_mailer;
