@@ -2,8 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_domain::port::{
-    Credentials, EventStore, Mailer, Message, OneTimeCodes, PasswordHasher, Publisher, Sessions, SigningKeys,
-    SubjectKeys, Subscriptions, Tokens, Users,
+    AttemptCounters, Credentials, EventStore, Mailer, Message, OneTimeCodes, PasswordHasher, Publisher,
+    RateLimiter, SessionCache, Sessions, SigningKeys, SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -140,4 +140,53 @@ pub enum Outage {
     Gone,
     /// Connections stay, new ones too, and nothing is said on them. Where that makes no difference: as above.
     Silent,
+}
+
+/// How long the cases let time really pass, at a time, where an engine has a clock of its own.
+const UNIT: Duration = Duration::from_millis(200);
+
+/// Starts a cache of sessions. For `session_cache_contract!`.
+#[async_trait]
+pub trait SessionCacheHarness: Sized + Send + Sync + 'static {
+    /// An empty cache that nobody else uses. A server that should be there and is not must panic here, never skip.
+    async fn start() -> Self;
+
+    /// Two instances that share it, as two replicas do. What only one process can use is given twice.
+    fn instances(&self) -> [Arc<dyn SessionCache>; 2];
+
+    /// A short time in which a few calls are answered on the machine at hand; the shorter, the sooner the cases end. A
+    /// machine that is slower now and then fails no case.
+    fn unit(&self) -> Duration {
+        UNIT
+    }
+}
+
+/// Starts a limiter. For `rate_limiter_contract!`.
+#[async_trait]
+pub trait RateLimiterHarness: Sized + Send + Sync + 'static {
+    /// With all buckets full, used by nobody else. A server that should be there and is not must panic here, never skip.
+    async fn start() -> Self;
+
+    /// Two instances that share the buckets, as two replicas do. What only one process can use is given twice.
+    fn instances(&self) -> [Arc<dyn RateLimiter>; 2];
+
+    /// As for [`SessionCacheHarness::unit`].
+    fn unit(&self) -> Duration {
+        UNIT
+    }
+}
+
+/// Starts counters. For `attempt_counters_contract!`.
+#[async_trait]
+pub trait AttemptCountersHarness: Sized + Send + Sync + 'static {
+    /// With nothing counted, used by nobody else. A server that should be there and is not must panic here, never skip.
+    async fn start() -> Self;
+
+    /// Two instances that share the counters, as two replicas do. What only one process can use is given twice.
+    fn instances(&self) -> [Arc<dyn AttemptCounters>; 2];
+
+    /// As for [`SessionCacheHarness::unit`].
+    fn unit(&self) -> Duration {
+        UNIT
+    }
 }

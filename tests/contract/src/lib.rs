@@ -2,8 +2,8 @@
 //!
 //! Each port of `portcullis-domain` documents a `# Contract`. Here each line of it is quoted with the cases that enforce it,
 //! and each port has one macro that makes every case a test of its own: `event_store_contract!(MyHarness)`. A harness
-//! ([`StoreHarness`], [`TokensHarness`], [`PasswordHasherHarness`], [`MailerHarness`], [`PublisherHarness`]) says how to start what is tested,
-//! fresh for each case. `README.md` shows a whole one.
+//! ([`StoreHarness`], [`TokensHarness`], [`PasswordHasherHarness`], [`MailerHarness`], [`PublisherHarness`]) says how to
+//! start what is tested, fresh for each case. `README.md` shows a whole one.
 
 // A case that is written and not listed below would never run: it does not compile.
 #![deny(dead_code)]
@@ -19,13 +19,14 @@ mod list;
 mod race;
 mod run;
 mod sample;
+mod span;
 
 pub use harness::{
-    Delivered, MailerHarness, Outage, PasswordHasherHarness, PublisherHarness, StoreHarness, StorePorts,
-    TokensHarness,
+    AttemptCountersHarness, Delivered, MailerHarness, Outage, PasswordHasherHarness, PublisherHarness,
+    RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
 };
 pub use list::{
-    credentials, event_store, mailer, one_time_codes, password_hasher, publisher, sessions, signing_keys,
-    subject_keys, subscriptions, tokens, users,
+    attempt_counters, credentials, event_store, mailer, one_time_codes, password_hasher, publisher,
+    rate_limiter, session_cache, sessions, signing_keys, subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;

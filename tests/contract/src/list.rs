@@ -301,3 +301,76 @@ contract! {
         calls_succeed_again_once_the_broker_is_back,
     ]
 }
+
+contract! {
+    /// The cases of `SessionCache`.
+    session_cache_contract, session_cache, crate::case::session_cache:
+    "What was put is found until its time is over, and not after." => [
+        a_put_session_is_found_as_it_was_put,
+        a_session_never_put_is_not_found,
+        a_put_session_is_found_until_its_time_is_over,
+        a_second_put_counts_whole,
+        times_of_any_length_are_taken,
+    ]
+    "A revoked session is found as `Revoked`, and a put that comes later (of what a slow reader saw before) does not bring it back." => [
+        a_revoked_session_is_found_as_revoked,
+        a_slow_readers_put_does_not_bring_a_revoked_session_back,
+        of_racing_puts_and_a_revocation_the_revocation_stands,
+        a_revocation_lasts_for_the_longest_time_that_was_said,
+    ]
+    "A forgotten session is not found, and can be put again; one that is revoked stays revoked." => [
+        a_forgotten_session_is_not_found,
+        a_forgotten_session_can_be_put_again,
+        a_revoked_session_is_not_forgotten,
+    ]
+    "Every instance that shares the cache sees a revocation as soon as `revoke` has returned." => [
+        every_instance_sees_a_revocation_at_once,
+    ]
+}
+
+contract! {
+    /// The cases of `RateLimiter`.
+    rate_limiter_contract, rate_limiter, crate::case::rate_limiter:
+    "Of any number that race for a key, at most `limit` are allowed at once; then one for each `period / limit` that passes." => [
+        of_racing_takers_the_limit_are_allowed,
+        a_verdict_says_what_is_left,
+        a_bucket_refills_evenly,
+        quotas_of_any_size_are_kept,
+    ]
+    "A refused attempt costs nothing: whoever keeps trying is allowed as soon as whoever waits." => [
+        whoever_keeps_trying_is_allowed_as_soon_as_whoever_waits,
+    ]
+    "`retry_after` of a refusal, once waited, is enough." => [
+        an_attempt_is_allowed_after_the_wait_it_was_told,
+        a_bucket_is_full_after_the_wait_it_was_told,
+    ]
+    "Keys do not influence each other." => [
+        keys_do_not_influence_each_other,
+    ]
+    "Every instance that shares the limiter counts together, whatever their clocks say." => [
+        instances_count_together,
+    ]
+}
+
+contract! {
+    /// The cases of `AttemptCounters`.
+    attempt_counters_contract, attempt_counters, crate::case::attempt_counter:
+    "`add` counts atomically: of any number that race, each gets a count of its own, 1, 2, 3, …" => [
+        failures_are_counted_one_by_one,
+        of_racing_failures_each_gets_a_count_of_its_own,
+    ]
+    "The count ends a `window` after its first failure, however many follow." => [
+        a_count_ends_a_window_after_its_first_failure,
+        failures_that_follow_do_not_make_the_window_longer,
+    ]
+    "A cleared counter starts anew." => [
+        a_cleared_counter_starts_anew,
+        a_cleared_counter_gets_a_window_of_its_own,
+    ]
+    "Counters do not influence each other." => [
+        counters_do_not_influence_each_other,
+    ]
+    "Every instance that shares the counters counts together." => [
+        instances_count_together,
+    ]
+}

@@ -81,6 +81,39 @@ pub(crate) fn rows(rows: impl IntoIterator<Item = RowChange>) -> Commit {
     Commit { rows: rows.into_iter().collect(), ..Commit::default() }
 }
 
+/// Keys that an engine may take for one another, or for something else than a key.
+pub(crate) fn hostile_keys() -> Vec<String> {
+    let long = "k".repeat(100_000);
+    let mut keys: Vec<_> = [
+        "",
+        " ",
+        "*",
+        "?",
+        "a",
+        "A",
+        "a ",
+        "a:b",
+        "a:",
+        ":a",
+        "{a}b",
+        "{a}c",
+        "a\0",
+        "a\0b",
+        "a\r\nFLUSHALL\r\n",
+        "$1",
+        "é",
+        "e\u{301}",
+        "\u{202e}키 😀",
+        "\u{1}\u{7f}\u{ffff}",
+        "../a",
+        "'; DROP TABLE counters --",
+    ]
+    .map(str::to_owned)
+    .into();
+    keys.extend([format!("{long}1"), format!("{long}2"), long]);
+    keys
+}
+
 /// A key that nobody holds.
 pub(crate) fn key() -> ClaimKey {
     ClaimKey::email(&email())

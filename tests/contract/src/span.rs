@@ -37,9 +37,9 @@ impl Span {
     }
 
     /// Asks again and again until it is surely over and `is_over` of the last answer; `is_running` of each answer within it.
-    pub(crate) async fn watch<T: std::fmt::Debug>(
+    pub(crate) async fn watch<T: std::fmt::Debug, F: Future<Output = T>>(
         &self,
-        ask: impl AsyncFn() -> T,
+        ask: impl Fn() -> F,
         is_running: impl Fn(&T) -> bool,
         is_over: impl Fn(&T) -> bool,
     ) {
@@ -47,10 +47,20 @@ impl Span {
             let is_last = self.is_surely_over();
             let answer = ask().await;
             if self.surely_runs() {
-                assert!(is_running(&answer), "{answer:?} after {:?} of {:?}", self.earliest.elapsed(), self.length);
+                assert!(
+                    is_running(&answer),
+                    "{answer:?} after {:?} of {:?}",
+                    self.earliest.elapsed(),
+                    self.length
+                );
             }
             if is_last {
-                assert!(is_over(&answer), "{answer:?} after {:?} of {:?}", self.latest.elapsed(), self.length);
+                assert!(
+                    is_over(&answer),
+                    "{answer:?} after {:?} of {:?}",
+                    self.latest.elapsed(),
+                    self.length
+                );
                 return;
             }
             tokio::time::sleep(self.length / SLACK).await;

@@ -60,6 +60,9 @@ fn every_line_of_every_contract_is_quoted_with_its_cases() {
         ("PasswordHasher", kit::password_hasher::LINES),
         ("Mailer", kit::mailer::LINES),
         ("Publisher", kit::publisher::LINES),
+        ("SessionCache", kit::session_cache::LINES),
+        ("RateLimiter", kit::rate_limiter::LINES),
+        ("AttemptCounters", kit::attempt_counters::LINES),
     ];
     for (port, lines) in quoted {
         assert_eq!(documented.remove(port).unwrap_or_default(), lines, "{port}");

@@ -2,7 +2,8 @@
 //!
 //! [`Memory`] is the store, and keeps the whole contract but one word of it: what it holds ends with the process.
 //! [`SystemClock`] and [`OsEntropy`] are the real ones, which production uses too. [`FastPasswordHasher`] and
-//! [`OpaqueTokens`] are for tests and experiments alone; [`ports`] puts all of them together:
+//! [`OpaqueTokens`] are for tests and experiments alone; [`ports`] puts all of them together. [`LocalSessionCache`],
+//! [`LocalRateLimiter`] and [`LocalAttemptCounters`] are what a service of one process uses, bounded in size.
 //!
 //! ```
 //! use portcullis_domain::{Identity, Policy};
@@ -10,14 +11,18 @@
 //! let identity = Identity::new(portcullis_memory::ports(), Policy::default());
 //! ```
 
+mod attempt_counter;
 mod clock;
 mod entropy;
 mod event_store;
 mod mailer;
 mod password_hasher;
 mod publisher;
+mod rate_limiter;
 mod row;
+mod session_cache;
 mod subscription;
+mod timed;
 mod token;
 
 use std::{
@@ -29,11 +34,14 @@ use portcullis_domain::{Ports, commit::ClaimKey, event::Event, id::StreamId, sea
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use attempt_counter::LocalAttemptCounters;
 pub use clock::SystemClock;
 pub use entropy::OsEntropy;
 pub use mailer::Outbox;
 pub use password_hasher::FastPasswordHasher;
 pub use publisher::Broker;
+pub use rate_limiter::LocalRateLimiter;
+pub use session_cache::LocalSessionCache;
 pub use token::OpaqueTokens;
 
 use row::Rows;

@@ -4,11 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_contract::{
-    Delivered, MailerHarness, Outage, PasswordHasherHarness, PublisherHarness, StoreHarness, StorePorts,
-    TokensHarness,
+    AttemptCountersHarness, Delivered, MailerHarness, Outage, PasswordHasherHarness, PublisherHarness,
+    RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
 };
-use portcullis_domain::port::{Mailer, Message, PasswordHasher, Publisher, Tokens};
-use portcullis_memory::{Broker, FastPasswordHasher, Memory, OpaqueTokens, Outbox};
+use portcullis_domain::port::{
+    AttemptCounters, Mailer, Message, PasswordHasher, Publisher, RateLimiter, SessionCache, Tokens,
+};
+use portcullis_memory::{
+    Broker, FastPasswordHasher, LocalAttemptCounters, LocalRateLimiter, LocalSessionCache, Memory,
+    OpaqueTokens, Outbox,
+};
 
 struct Store(Arc<Memory>);
 
@@ -138,6 +143,45 @@ impl PublisherHarness for Queues {
     }
 }
 
+struct Cache(Arc<LocalSessionCache>);
+
+#[async_trait]
+impl SessionCacheHarness for Cache {
+    async fn start() -> Self {
+        Self(Arc::new(LocalSessionCache::new()))
+    }
+
+    fn instances(&self) -> [Arc<dyn SessionCache>; 2] {
+        [self.0.clone(), self.0.clone()]
+    }
+}
+
+struct Limiter(Arc<LocalRateLimiter>);
+
+#[async_trait]
+impl RateLimiterHarness for Limiter {
+    async fn start() -> Self {
+        Self(Arc::new(LocalRateLimiter::new()))
+    }
+
+    fn instances(&self) -> [Arc<dyn RateLimiter>; 2] {
+        [self.0.clone(), self.0.clone()]
+    }
+}
+
+struct Counters(Arc<LocalAttemptCounters>);
+
+#[async_trait]
+impl AttemptCountersHarness for Counters {
+    async fn start() -> Self {
+        Self(Arc::new(LocalAttemptCounters::new()))
+    }
+
+    fn instances(&self) -> [Arc<dyn AttemptCounters>; 2] {
+        [self.0.clone(), self.0.clone()]
+    }
+}
+
 portcullis_contract::event_store_contract!(Store);
 portcullis_contract::users_contract!(Store);
 portcullis_contract::credentials_contract!(Store);
@@ -150,3 +194,6 @@ portcullis_contract::tokens_contract!(Handles);
 portcullis_contract::password_hasher_contract!(Hasher);
 portcullis_contract::mailer_contract!(Mailbox);
 portcullis_contract::publisher_contract!(Queues);
+portcullis_contract::session_cache_contract!(Cache);
+portcullis_contract::rate_limiter_contract!(Limiter);
+portcullis_contract::attempt_counters_contract!(Counters);

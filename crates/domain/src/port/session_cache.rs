@@ -16,7 +16,7 @@ use crate::{
 ///
 /// * What was put is found until its time is over, and not after.
 /// * A revoked session is found as `Revoked`, and a put that comes later (of what a slow reader saw before) does not bring it back.
-/// * A forgotten session is not found, and can be put again.
+/// * A forgotten session is not found, and can be put again; one that is revoked stays revoked.
 /// * Every instance that shares the cache sees a revocation as soon as `revoke` has returned.
 #[async_trait]
 pub trait SessionCache: Send + Sync {

@@ -1,12 +1,15 @@
 //! The cases, written out: one file a port, or a folder of files for the log, whose contract is long.
 
+pub(crate) mod attempt_counter;
 pub(crate) mod credential;
 pub(crate) mod event_store;
 pub(crate) mod mailer;
 pub(crate) mod one_time_code;
 pub(crate) mod password_hasher;
 pub(crate) mod publisher;
+pub(crate) mod rate_limiter;
 pub(crate) mod session;
+pub(crate) mod session_cache;
 pub(crate) mod signing_key;
 pub(crate) mod subject_key;
 pub(crate) mod subscription;
