@@ -4,15 +4,18 @@
 //! use cases without a server.
 
 mod app;
+mod data_folder;
 pub mod config;
 mod http;
 mod master_key;
 mod server;
 mod stack;
+mod store;
 mod subscription;
 mod telemetry;
 
 pub use app::App;
 pub use http::{openapi_json, openapi_yaml};
-pub use stack::{Migrations, Stack, open_log};
+pub use stack::Stack;
+pub use store::{Migrations, open_log};
 pub use telemetry::start_logs;

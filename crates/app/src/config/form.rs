@@ -34,11 +34,65 @@ pub(super) enum Refusal {
 
 /// Where the store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Database {
+pub enum StoreAddress {
     /// In this file.
     Sqlite(PathBuf),
-    /// In the file of the data folder.
-    SqliteInDataDir,
+    /// On this PostgreSQL server.
+    Postgres(ServerUrl),
+}
+
+/// The address of a server, which may hold a password: shown with that masked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerUrl(Url);
+
+impl ServerUrl {
+    /// The address with everything in it. Every call is a place to look at in a review.
+    pub fn expose(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Whether the way to the server is encrypted, or leaves this machine at all.
+    pub(super) fn is_private(&self) -> bool {
+        let is_encrypted = match self.0.scheme() {
+            "rediss" | "amqps" => true,
+            _ => self.0.query_pairs().any(|(name, value)| {
+                name == "sslmode" && matches!(&*value, "require" | "verify-ca" | "verify-full")
+            }),
+        };
+        is_encrypted
+            || match self.0.host() {
+                Some(Host::Ipv4(address)) => address.is_loopback(),
+                Some(Host::Ipv6(address)) => address.is_loopback(),
+                Some(Host::Domain(name)) => name == "localhost",
+                None => true,
+            }
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = self.0.clone();
+        if shown.password().is_some() {
+            // Only an address that cannot hold a password refuses one.
+            let _ = shown.set_password(Some("***"));
+        }
+        shown.fmt(f)
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerUrl({self})")
+    }
+}
+
+impl fmt::Display for StoreAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(f),
+        }
+    }
 }
 
 /// What the service is run for.
@@ -176,28 +230,45 @@ pub(super) fn public_url() -> Form<Url> {
 }
 
 /// The store. An error never quotes it: other stores' addresses hold passwords.
-pub(super) fn database() -> Form<Database> {
-    const USE: &str = "use `sqlite:PATH`";
-    Form::new("`sqlite:PATH`", |text| {
+pub(super) fn database() -> Form<StoreAddress> {
+    const USE: &str = "use `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`";
+    Form::new("`sqlite:PATH` or `postgres://…`", |text| {
         let refuse = |problem| Err(Refusal::Remedied(problem, USE));
         let path = match text.split_once(':') {
             Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
             Some(("postgres" | "postgresql", _)) => {
-                return refuse("PostgreSQL is not supported in this version");
+                return server_url(text, &["postgres", "postgresql"]).map(StoreAddress::Postgres);
             }
-            _ => return refuse("not an address of a SQLite file"),
+            _ => return refuse("not an address of a SQLite file or a PostgreSQL server"),
         };
-        if path.is_empty() {
-            return Ok(Database::SqliteInDataDir);
-        }
         if path.starts_with(':') {
             return refuse("a store in memory would lose everything at the end");
         }
         if path.contains(['?', '\0']) {
             return refuse("takes no parameters after the path");
         }
-        Ok(Database::Sqlite(path.into()))
+        // Empty: the configuration knows the data folder.
+        Ok(StoreAddress::Sqlite(path.into()))
     })
+}
+
+/// The address of a server that is reached by one of these schemes.
+pub(super) fn server(schemes: &'static [&'static str]) -> Form<ServerUrl> {
+    let accepts = schemes.iter().map(|scheme| format!("`{scheme}://…`")).collect::<Vec<_>>().join(" or ");
+    Form::new(accepts, move |text| server_url(text, schemes))
+}
+
+/// Never quotes the text: it may hold a password.
+fn server_url(text: &str, schemes: &[&str]) -> Result<ServerUrl, Refusal> {
+    let because = |problem: &str| Refusal::Because(problem.to_owned());
+    let url = Url::parse(text).map_err(|error| Refusal::Because(format!("not a URL: {error}")))?;
+    if !schemes.contains(&url.scheme()) {
+        return Err(because("the address of another kind of server"));
+    }
+    if !url.has_host() {
+        return Err(because("names no host"));
+    }
+    Ok(ServerUrl(url))
 }
 
 /// A folder.

@@ -1,15 +1,10 @@
 //! Settings whose names are reserved for what a later version does. They are refused rather than passed over wherever an
-//! operator would be misled: one who sets `REDIS_URL` believes that Redis is used.
+//! operator would be misled: one who sets `SMTP_URL` believes that mail leaves.
 
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 26] = [
-    "DATABASE_POOL_SIZE",
-    "REDIS_URL",
-    "REDIS_POOL_SIZE",
-    "AMQP_URL",
-    "AMQP_EXCHANGE",
+pub(super) const NAMES: [&str; 21] = [
     "SMTP_URL",
     "TOKEN_FORMAT",
     "RATE_LIMIT_PER_MINUTE",
@@ -33,8 +28,8 @@ pub(super) const NAMES: [&str; 26] = [
     "CORS_ALLOWED_ORIGINS",
 ];
 
-/// In the environment these are refused: they name a server that would not be used.
-pub(super) const MISLEADING: [&str; 3] = ["REDIS_URL", "AMQP_URL", "SMTP_URL"];
+/// In the environment this is refused: it names a server that would not be used.
+pub(super) const MISLEADING: [&str; 1] = ["SMTP_URL"];
 
 /// The error for one of them.
 pub(super) fn refuse(name: &str, origin: Origin) -> ConfigError {

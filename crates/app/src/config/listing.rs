@@ -87,7 +87,7 @@ impl Config {
             // With port 0 the address is known only once the service listens.
             "PUBLIC_URL" if self.port != 0 => resolved.value = self.base_url(self.port).to_string(),
             "TOKEN_ISSUER" if self.port != 0 => resolved.value = self.issuer(self.port),
-            "DATABASE_URL" => resolved.value = format!("sqlite:{}", self.database().display()),
+            "DATABASE_URL" => resolved.value = self.database().to_string(),
             _ => resolved.value = resolved.value.replace('`', ""),
         }
         resolved

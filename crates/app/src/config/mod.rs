@@ -9,13 +9,11 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-
 use portcullis_domain::Policy;
 use url::{Host, Url};
 
 pub use error::{ConfigError, Origin};
-pub use form::{Database, Environment, LogFormat};
+pub use form::{Environment, LogFormat, ServerUrl, StoreAddress};
 pub use listing::{Effective, reference};
 pub use setting::Config;
 pub use source::Sources;
@@ -77,11 +75,12 @@ impl Config {
         self.token_issuer.clone().unwrap_or_else(base_url)
     }
 
-    /// The file of the embedded store.
-    pub fn database(&self) -> PathBuf {
+    /// Where the store is; without a path of its own, in the data folder.
+    pub fn database(&self) -> StoreAddress {
         match &self.database_url {
-            Some(Database::Sqlite(path)) => path.clone(),
-            Some(Database::SqliteInDataDir) | None => self.data_dir.join("portcullis.db"),
+            Some(StoreAddress::Sqlite(path)) if !path.as_os_str().is_empty() => StoreAddress::Sqlite(path.clone()),
+            Some(StoreAddress::Sqlite(_)) | None => StoreAddress::Sqlite(self.data_dir.join("portcullis.db")),
+            Some(server) => server.clone(),
         }
     }
 
@@ -131,6 +130,21 @@ impl Config {
             let remedy =
                 "set it to what `openssl rand -base64 32` prints and keep a copy, or set ALLOW_INSECURE=true";
             return Err(self.refuse("MASTER_KEY", problem, remedy));
+        }
+        let database = match &self.database_url {
+            Some(StoreAddress::Postgres(url)) => Some(url),
+            _ => None,
+        };
+        let servers = [
+            ("DATABASE_URL", database, "ask for TLS with `?sslmode=verify-full`"),
+            ("REDIS_URL", self.redis_url.as_ref(), "ask for TLS with `rediss://`"),
+            ("AMQP_URL", self.amqp_url.as_ref(), "ask for TLS with `amqps://`"),
+        ];
+        for (name, url, remedy) in servers {
+            if url.is_some_and(|url| !url.is_private()) {
+                let problem = "ENVIRONMENT is `production`, and the way to this server is not encrypted";
+                return Err(self.refuse(name, problem, format!("{remedy}, or set ALLOW_INSECURE=true")));
+            }
         }
         if self.email_verification {
             let problem = "ENVIRONMENT is `production`, and this version can only write its mails to files";

@@ -8,7 +8,7 @@ use tracing_subscriber::filter::Targets;
 use url::{Host, Url};
 
 use super::{
-    ConfigError, Database, Environment, LogFormat, Origin,
+    ConfigError, Environment, LogFormat, Origin, ServerUrl, StoreAddress,
     form::{self, Form, Refusal},
     listing::Effective,
     source::AllGiven,
@@ -106,7 +106,17 @@ settings! {
         /// The folder of everything the service keeps: the embedded store, the generated master key and mail files. Only its owner can read it.
         data_dir: PathBuf = plain("DATA_DIR", "./portcullis-data", form::folder());
         /// The store. `sqlite:` without a path is the file in `DATA_DIR`.
-        database_url: Option<Database> = derived("DATABASE_URL", "`portcullis.db` in `DATA_DIR`", form::database());
+        database_url: Option<StoreAddress> = address("DATABASE_URL", "`portcullis.db` in `DATA_DIR`", form::database());
+        /// How many connections to a PostgreSQL server are held at most.
+        database_pool_size: u32 = plain("DATABASE_POOL_SIZE", "20", form::number(2..=1_000));
+        /// The Redis server that replicas share caches and counters through. Without one every process has its own.
+        redis_url: Option<ServerUrl> = address("REDIS_URL", "none", form::server(&["redis", "rediss"]));
+        /// How many connections to it are held at most.
+        redis_pool_size: u32 = plain("REDIS_POOL_SIZE", "10", form::number(1..=1_000));
+        /// The RabbitMQ server that events are published to. Without one they stay in the log.
+        amqp_url: Option<ServerUrl> = address("AMQP_URL", "none", form::server(&["amqp", "amqps"]));
+        /// The exchange that they are published to.
+        amqp_exchange: String = plain("AMQP_EXCHANGE", "portcullis.events", form::text());
         /// The key that seals all other keys and personal data. Without it no data can be read: keep a copy. `openssl rand -base64 32` makes one.
         master_key: Option<MasterKey> = secret("MASTER_KEY", "made in `DATA_DIR` at the first start", form::master_key());
     }
@@ -174,6 +184,16 @@ impl Setting {
         Self { default: Fallback::Derived(words), ..Self::plain(group, about, name, words, form) }
     }
 
+    fn address<T>(
+        group: &'static str,
+        about: &[&str],
+        name: &'static str,
+        words: &'static str,
+        form: &Form<T>,
+    ) -> Self {
+        Self::derived(group, about, name, words, form)
+    }
+
     fn secret<T>(
         group: &'static str,
         about: &[&str],
@@ -213,6 +233,21 @@ impl Reader {
         let value = read(name, Fallback::Derived(words), form, &given.text, &given.origin)?;
         self.effective.push(Effective { name, value: given.text, origin: given.origin });
         Ok(Some(value))
+    }
+
+    /// As `derived`, shown by the value's own `Display`, which masks a password.
+    fn address<T: fmt::Display>(
+        &mut self,
+        name: &'static str,
+        words: &'static str,
+        form: &Form<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let value = self.derived(name, words, form)?;
+        if let (Some(address), Some(effective)) = (&value, self.effective.last_mut()) {
+            zeroize::Zeroize::zeroize(&mut effective.value);
+            effective.value = address.to_string();
+        }
+        Ok(value)
     }
 
     fn secret<T>(

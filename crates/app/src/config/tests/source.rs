@@ -110,16 +110,50 @@ fn a_setting_of_a_later_version_is_refused_in_the_file() {
 
 #[test]
 fn an_address_of_a_server_that_would_not_be_used_is_refused_without_quoting_it() {
-    for name in ["REDIS_URL", "AMQP_URL", "SMTP_URL"] {
+    let error = refused([("SMTP_URL", "smtp://jane:hunter2@example.com")]);
+    assert_eq!(error, "SMTP_URL (environment): not supported in this version; remove it");
+}
+
+#[test]
+fn an_address_of_another_kind_of_server_is_refused_without_quoting_it() {
+    for (name, schemes) in
+        [("REDIS_URL", "`redis://…` or `rediss://…`"), ("AMQP_URL", "`amqp://…` or `amqps://…`")]
+    {
         let error = refused([(name, "scheme://jane:hunter2@example.com")]);
-        assert_eq!(error, format!("{name} (environment): not supported in this version; remove it"));
+        let remedy = format!("set it to {schemes}, or leave it out for the default, none");
+        assert_eq!(error, format!("{name} (environment): the address of another kind of server; {remedy}"));
     }
-    for scheme in ["postgres", "postgresql"] {
-        let error = refused([("DATABASE_URL", &format!("{scheme}://jane:hunter2@example.com/x"))]);
-        assert_eq!(
-            error,
-            "DATABASE_URL (environment): PostgreSQL is not supported in this version; use `sqlite:PATH`"
-        );
+    let error = refused([("DATABASE_URL", "mysql://jane:hunter2@example.com/x")]);
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_password_in_an_address_is_masked_wherever_it_is_shown() {
+    let addresses = [
+        ("DATABASE_URL", "postgres://jane:hunter2@db.example.com/x"),
+        ("REDIS_URL", "redis://:hunter2@cache.example.com"),
+        ("AMQP_URL", "amqp://jane:hunter2@broker.example.com/%2f"),
+    ];
+    let config = loaded(addresses);
+    let listing = config.listing();
+    assert!(listing.contains("postgres://jane:***@db.example.com/x"), "{listing}");
+    for shown in [listing, format!("{config:?}")] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn production_refuses_open_ways_to_other_machines() {
+    let production =
+        [("ENVIRONMENT", "production"), ("MASTER_KEY", KEY), ("ENABLE_EMAIL_VERIFICATION", "false")];
+    for (name, open, closed) in [
+        ("DATABASE_URL", "postgres://db.example.com/x", "postgres://db.example.com/x?sslmode=verify-full"),
+        ("REDIS_URL", "redis://cache.example.com", "rediss://cache.example.com"),
+        ("AMQP_URL", "amqp://broker.example.com", "amqps://broker.example.com"),
+    ] {
+        let with = |value| [production[0], production[1], production[2], (name, value)];
+        assert!(refused(with(open)).starts_with(name), "{name}");
+        assert!(load(with(closed)).is_ok(), "{name}");
     }
 }
 

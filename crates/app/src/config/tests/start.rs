@@ -11,7 +11,7 @@ fn nothing_set_is_a_configuration() {
     assert_eq!(config.environment, Environment::Development);
     assert_eq!(config.base_url(8000).as_str(), "http://127.0.0.1:8000/");
     assert_eq!(config.issuer(8000), "http://127.0.0.1:8000");
-    assert_eq!(config.database(), PathBuf::from("./portcullis-data/portcullis.db"));
+    assert_eq!(config.database(), StoreAddress::Sqlite("./portcullis-data/portcullis.db".into()));
     assert_eq!(config.log_level.to_string(), "info");
     assert!(config.master_key.is_none());
     assert_eq!(config.request_timeout, Duration::from_secs(10));
