@@ -1,8 +1,14 @@
 //! The service as its users meet it: the program itself, over HTTP and on the command line, and nothing of its inside.
 
 mod client;
+mod database;
 mod server;
 
 mod account;
+mod audit;
+mod command_line;
+mod configuration;
+mod hostile;
+mod secrecy;
 mod session;
 mod walkthrough;

@@ -15,10 +15,14 @@ use portcullis_app::config::{Config, ConfigError, Sources};
 #[command(
     name = "portcullis",
     version,
-    after_help = "Exit codes: 0 done, 1 not done (a broken audit log among others), 2 wrong settings or arguments."
+    after_help = "\
+Start with:
+  portcullis serve
+
+Exit codes: 0 done, 1 not done (a broken audit log among others), 2 wrong settings or arguments."
 )]
 struct Arguments {
-    /// Read settings from this file instead of ./portcullis.toml
+    /// Read settings from this file instead of `$PORTCULLIS_CONFIG` or ./portcullis.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -29,12 +33,33 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the service until it is told to stop (Ctrl-C or SIGTERM)
+    ///
+    /// Makes the data folder, the database and the master key where they are not there yet, and brings an older database to this
+    /// version's schema. Told to stop, it takes no new connection, finishes the requests it has begun (for
+    /// `SHUTDOWN_GRACE_SECONDS` at most) and ends with exit code 0. Logs go to standard error, as JSON lines unless that is a
+    /// terminal.
+    #[command(after_help = "\
+Examples:
+  portcullis serve
+  PORT=9000 DATA_DIR=/srv/portcullis portcullis serve
+  portcullis --config /etc/portcullis.toml serve")]
     Serve,
     /// Bring the database to this version's schema; `serve` does so by itself
+    ///
+    /// Prints the migrations it applied. Run it by hand to see a migration through before the new version serves, or with
+    /// --revert before going back to the version before.
     Migrate(command::migrate::Arguments),
     /// Print the OpenAPI document of the HTTP API
+    ///
+    /// The same that a running service has at /openapi.json and /openapi.yaml; needs no settings and no database.
+    #[command(after_help = "Example:\n  portcullis openapi --format yaml > openapi.yaml")]
     Openapi(command::openapi::Arguments),
     /// Print every setting in effect, secrets masked, and where it came from
+    ///
+    /// One setting a line: its name, its value, and `default`, `environment` or the file and line. The first of the
+    /// environment, the configuration file and the default that has a value counts. Touches nothing, so it is also the way to
+    /// check settings before a start.
+    #[command(after_help = "Examples:\n  portcullis config\n  PORT=9000 portcullis config | grep PORT")]
     Config(command::config::Arguments),
     /// Check the audit log
     #[command(subcommand)]

@@ -94,6 +94,7 @@ impl Rows {
         session.rotated_at = rotation.at;
         session.last_seen_at = rotation.at;
         session.expires_at = rotation.expires_at;
+        session.origin = rotation.origin.clone();
         RotateOutcome::Rotated(session.clone())
     }
 

@@ -12,7 +12,7 @@ use crate::{
     Sqlite,
     column::{IdKey, RowName, stored_id, stored_number},
     commit,
-    connection::Traces,
+    connection::{Abandoned, Traces},
     error::engine,
     schema::{events, streams},
 };
@@ -50,7 +50,9 @@ impl EventStore for Sqlite {
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         commit::check_shape(&commit.appends)?;
         let traces = if commit.shred.is_empty() { Traces::Linger } else { Traces::Scrubbed };
-        self.writer()?.write(traces, move |connection| commit::apply(connection, commit)).await
+        self.writer()?
+            .write(traces, Abandoned::Done, move |connection| commit::apply(connection, commit))
+            .await
     }
 
     async fn read_stream(

@@ -34,7 +34,7 @@ use portcullis_domain::port::StoreError;
 use tokio::sync::watch;
 
 pub use connection::WriterStatistics;
-use connection::{Access, Readers, Traces, Writer};
+use connection::{Abandoned, Access, Readers, Traces, Writer};
 pub use error::OpenError;
 pub use migration::Migration;
 
@@ -150,7 +150,7 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer()?.write(Traces::Linger, work).await
+        self.writer()?.write(Traces::Linger, Abandoned::Dropped, work).await
     }
 }
 

@@ -94,9 +94,11 @@ impl Subscriptions for Sqlite {
             know(connection, &name).map_err(engine)?;
             let now = now();
             let holder = stored_id(holder);
-            let is_free = subscriptions::holder.is_null().or(subscriptions::leased_until.le(now));
-            let is_own = subscriptions::holder.eq(Some(holder.clone()));
             let until = now.saturating_add(stored_number(time_to_live.as_micros()));
+            // Longer than any holder could have written now: the clock was set back since, and its holder may be long gone.
+            let is_over = subscriptions::leased_until.le(now).or(subscriptions::leased_until.gt(until));
+            let is_free = subscriptions::holder.is_null().or(is_over);
+            let is_own = subscriptions::holder.eq(Some(holder.clone()));
             let leased = update(subscriptions::table.find(&name))
                 .filter(subscriptions::is_paused.eq(false))
                 // An absent holder makes the comparison unknown, and is free already.

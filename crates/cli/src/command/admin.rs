@@ -14,6 +14,15 @@ use super::{block_on, print};
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Create an active, verified administrator; works beside a running server too
+    ///
+    /// They can sign in at once. The password must keep the rules for everybody's: 8 to 128 characters with an upper-case and
+    /// a lower-case letter, a digit and one of !@#$%^&*()_+-=, not a common one, and without the address's local part or the
+    /// name.
+    #[command(after_help = "\
+Example:
+  read -rs password
+  printf '%s\\n' \"$password\" | portcullis admin create \\
+    --email jane@example.com --name 'Jane Doe' --password-stdin")]
     Create(Create),
 }
 

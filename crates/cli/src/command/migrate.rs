@@ -11,7 +11,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     status: bool,
 
-    /// Revert the newest migration, with the data in what it made
+    /// Revert the newest migration: what it made is lost, with the data in it. Stop the service and make a back-up first
     #[arg(long, conflicts_with = "status")]
     revert: bool,
 }

@@ -1,11 +1,11 @@
 //! Checks that nobody has changed the log: every stream's hash chain from its first event to its head.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use thiserror::Error;
 
 use crate::{
-    event::{Event, EventHash, Version},
+    event::{Event, EventHash, StreamKind, Version},
     id::{EventId, StreamId},
     port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
 };
@@ -82,10 +82,11 @@ struct Tail {
     version: Version,
     hash: EventHash,
     position: u64,
+    kind: Option<StreamKind>,
 }
 
 impl Tail {
-    const EMPTY: Self = Self { version: 0, hash: EventHash::GENESIS, position: 0 };
+    const EMPTY: Self = Self { version: 0, hash: EventHash::GENESIS, position: 0, kind: None };
 }
 
 impl Auditor {
@@ -107,7 +108,8 @@ impl Auditor {
             let event_id = Some(event.event.id);
             return Err(Finding { stream: event.stream, version: event.version, event: event_id, reason });
         }
-        *tail = Tail { version: event.version, hash: event.hash, position: event.position };
+        let kind = Some(event.stream_kind);
+        *tail = Tail { version: event.version, hash: event.hash, position: event.position, kind };
         self.events += 1;
         Ok(())
     }
@@ -115,7 +117,21 @@ impl Auditor {
     /// Whether the events checked so far end just where this head does.
     fn ends_at(&self, head: &StreamHead) -> bool {
         let tail = self.streams.get(&head.stream).unwrap_or(&Tail::EMPTY);
-        (tail.version, tail.hash) == (head.version, head.hash)
+        (tail.version, tail.hash, tail.kind) == (head.version, head.hash, Some(head.kind))
+    }
+
+    /// Checks a head that was read after the events: it stands where they end, or somebody has written on since.
+    fn check_head(&self, stream: StreamId, head: Option<&StreamHead>) -> Result<(), Finding> {
+        let tail = self.streams.get(&stream).unwrap_or(&Tail::EMPTY);
+        let finding = |version, reason| Err(Finding { stream, version, event: None, reason });
+        match head {
+            None => finding(1, Reason::NoHead),
+            Some(head) if head.version < tail.version => finding(head.version, Reason::Head),
+            Some(head) if head.version == tail.version && !self.ends_at(head) => {
+                finding(head.version, Reason::Head)
+            }
+            Some(_) => Ok(()),
+        }
     }
 }
 
@@ -124,7 +140,7 @@ impl Auditor {
 pub async fn verify_log(store: &dyn EventStore) -> Result<AuditReport, AuditError> {
     // Heads first: whatever they say now must be in the log that is read after.
     let mut pending = all_heads(store).await?;
-    let known: HashSet<StreamId> = pending.keys().copied().collect();
+    let heads = pending.clone();
     let mut auditor = Auditor::default();
     let mut cursor = FeedCursor::START;
     loop {
@@ -146,11 +162,11 @@ pub async fn verify_log(store: &dyn EventStore) -> Result<AuditReport, AuditErro
             reason: Reason::Head,
         }));
     }
-    for stream in auditor.streams.keys().filter(|stream| !known.contains(stream)) {
-        // Begun since the heads were read, or its head was taken away.
-        if store.head(*stream).await?.is_none() {
-            let finding = Finding { stream: *stream, version: 1, event: None, reason: Reason::NoHead };
-            return Err(AuditError::Broken(finding));
+    // Streams begun or written on since the heads were read, and those whose head was taken away or set back.
+    for stream in auditor.streams.keys() {
+        if !heads.get(stream).is_some_and(|head| auditor.ends_at(head)) {
+            let head = store.head(*stream).await?;
+            auditor.check_head(*stream, head.as_ref()).map_err(AuditError::Broken)?;
         }
     }
     Ok(AuditReport { events: auditor.events, streams: auditor.streams.len() as u64 })

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::StoreError;
 use crate::{
+    caller::Origin,
     id::{OneTimeCodeId, SessionId, SubjectId, UserId},
     key_ring::SealedSigningKey,
     seal::SubjectKey,
@@ -60,7 +61,7 @@ pub trait Sessions: Send + Sync {
 }
 
 /// A session's step to its next generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
     /// The session.
     pub session: SessionId,
@@ -70,6 +71,8 @@ pub struct Rotation {
     pub at: DateTime<Utc>,
     /// The session's new end.
     pub expires_at: DateTime<Utc>,
+    /// Where it was asked for: becomes the session's origin.
+    pub origin: Origin,
 }
 
 /// What came of a rotation.

@@ -36,7 +36,7 @@ pub struct Session {
     pub last_seen_at: DateTime<Utc>,
     /// When it ends, unless it is refreshed before.
     pub expires_at: DateTime<Utc>,
-    /// Where it was signed in from.
+    /// Where it was signed in or last refreshed from.
     pub origin: Origin,
 }
 

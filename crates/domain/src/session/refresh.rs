@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
@@ -38,12 +40,22 @@ pub(crate) enum Stale {
     Reuse,
 }
 
-/// Tells a client's retry from a stolen token: only the generation just before the current one, and only shortly after its rotation.
-pub(crate) fn judge_stale(session: &Session, presented: u64, policy: &Policy, now: DateTime<Utc>) -> Stale {
-    let is_previous = presented + 1 == session.generation;
-    let since = (now - session.rotated_at).to_std().unwrap_or_default();
+/// Tells a client's retry from a stolen token: only the generation just before the current one, only shortly after its rotation,
+/// and only from where that rotation was asked for.
+pub(crate) fn judge_stale(
+    session: &Session,
+    presented: u64,
+    origin: &Origin,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Stale {
+    let is_previous = presented.checked_add(1) == Some(session.generation);
+    let is_same_client = session.origin == *origin;
+    // Either way: a clock that was ahead at the rotation does not lengthen the leeway.
+    let apart = (now - session.rotated_at).abs().to_std().unwrap_or(Duration::MAX);
     // Strictly less, so that a leeway of zero allows nothing even within the clock's resolution.
-    if is_previous && since < policy.refresh_reuse_leeway { Stale::Retry } else { Stale::Reuse }
+    let is_soon = apart < policy.refresh_reuse_leeway;
+    if is_previous && is_same_client && is_soon { Stale::Retry } else { Stale::Reuse }
 }
 
 /// Decides what follows from a reuse: the whole session ends.
@@ -80,12 +92,13 @@ impl Identity {
             from_generation: claims.generation,
             at: now,
             expires_at: now + self.policy().refresh_token_lifetime,
+            origin: origin.clone(),
         };
         match self.ports().sessions.rotate(rotation).await? {
             RotateOutcome::Rotated(session) => Ok(session),
             RotateOutcome::Gone => Err(RefreshError::SessionExpired),
             RotateOutcome::Stale(session) => {
-                match judge_stale(&session, claims.generation, self.policy(), now) {
+                match judge_stale(&session, claims.generation, origin, self.policy(), now) {
                     Stale::Retry => Ok(session),
                     Stale::Reuse => {
                         self.end_reused(&session, claims.generation, origin).await?;
@@ -118,8 +131,6 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use uuid::Uuid;
 
     use super::*;
@@ -129,6 +140,10 @@ mod tests {
 
     /// What generation `presented` means to a session at generation 5, some time after its rotation.
     fn judge(presented: u64, after: Duration, leeway: Duration) -> Stale {
+        judge_from(&Origin::default(), presented, ROTATED_AT + after, leeway)
+    }
+
+    fn judge_from(origin: &Origin, presented: u64, now: DateTime<Utc>, leeway: Duration) -> Stale {
         let session = Session {
             id: SessionId::new(Uuid::from_u128(1)),
             user: UserId::new(Uuid::from_u128(2)),
@@ -140,7 +155,19 @@ mod tests {
             origin: Origin::default(),
         };
         let policy = Policy { refresh_reuse_leeway: leeway, ..Policy::default() };
-        judge_stale(&session, presented, &policy, ROTATED_AT + after)
+        judge_stale(&session, presented, origin, &policy, now)
+    }
+
+    #[test]
+    fn a_retry_comes_from_where_the_rotation_came_from() {
+        let elsewhere = Origin::new(Some("203.0.113.9".parse().expect("an address")), None);
+        assert_eq!(judge_from(&elsewhere, 4, ROTATED_AT, Duration::from_secs(10)), Stale::Reuse);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_at_the_rotation_does_not_lengthen_the_leeway() {
+        let set_back = ROTATED_AT - chrono::TimeDelta::hours(1);
+        assert_eq!(judge_from(&Origin::default(), 4, set_back, Duration::from_secs(10)), Stale::Reuse);
     }
 
     #[test]

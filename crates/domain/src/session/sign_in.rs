@@ -115,7 +115,7 @@ impl Identity {
             Some(user) => self.ports().credentials.find(user.id).await?,
             None => None,
         };
-        let Some((mut user, credential, rehashed)) =
+        let Some((mut user, mut credential, mut rehashed)) =
             self.check_password(known, credential, &command.password).await?
         else {
             return Err(SignInError::InvalidCredentials);
@@ -125,7 +125,8 @@ impl Identity {
         loop {
             let now = self.now();
             let session = self.new_session(&user, origin, now);
-            let decision = decide(&user, self.policy(), session.clone(), rehashed.clone(), &credential)?;
+            let mut decision = decide(&user, self.policy(), session.clone(), rehashed.clone(), &credential)?;
+            decision.rows.extend(self.expired_sessions(&user, now).await?);
             let key = self.data_key_of(&user).await?;
             let act = Act { actor: Actor::User(user.id.into()), origin, now };
             match self.record(user.id, Some(&user), &key, &act, decision).await {
@@ -134,10 +135,24 @@ impl Identity {
             }
             // Somebody changed the account meanwhile. If that was its password, the check above is void.
             let fresh = self.ports().users.find(user.id).await?;
-            let unchanged =
-                self.ports().credentials.find(user.id).await?.is_some_and(|now| now == credential);
-            user = fresh.filter(|_| unchanged).ok_or(SignInError::InvalidCredentials)?;
+            let current = self.ports().credentials.find(user.id).await?;
+            let current = current.filter(|current| current.changed_at == credential.changed_at);
+            let (Some(fresh), Some(current)) = (fresh, current) else {
+                return Err(SignInError::InvalidCredentials);
+            };
+            // The same password, hashed anew by a sign-in that was quicker.
+            if current.password != credential.password {
+                rehashed = None;
+            }
+            (user, credential) = (fresh, current);
         }
+    }
+
+    /// The account's sessions that ended by themselves: nobody else would ever delete them.
+    async fn expired_sessions(&self, user: &User, now: DateTime<Utc>) -> Result<Vec<RowChange>, StoreError> {
+        let sessions = self.ports().sessions.list_by_user(user.id).await?;
+        let expired = sessions.into_iter().filter(|session| !session.is_live(now));
+        Ok(expired.map(|session| RowChange::DeleteSession(session.id)).collect())
     }
 
     async fn find_by_sign_in_name(&self, name: &SignInName) -> Result<Option<User>, StoreError> {

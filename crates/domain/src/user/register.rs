@@ -6,7 +6,7 @@ use crate::{
     commit::{ClaimSpace, CommitError, RowChange},
     event::Actor,
     id::{OneTimeCodeId, UserId},
-    identity::{Act, Decision, Identity},
+    identity::{Act, Decision, Identity, Policy},
     port::{HashError, StoreError},
     seal::DataKey,
     value::{Password, PasswordHash, PersonName, Phone, ShortText, Username, Violations},
@@ -120,14 +120,19 @@ pub(crate) struct Prepared {
 }
 
 /// Decides a registration: always granted; that address and username are free is what the commit's claims see to.
-pub(crate) fn decide(command: &Register, prepared: Prepared, now: chrono::DateTime<chrono::Utc>) -> Decision {
+pub(crate) fn decide(
+    command: &Register,
+    policy: &Policy,
+    prepared: Prepared,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Decision {
     let Prepared { user_id, code_id, password } = prepared;
     let facts =
         UserCreated { user_id, role: command.role, is_active: true, is_verified: command.is_verified };
     let created = UserEvent::Created { facts, profile: Some(command.profile.clone()) };
     let credential = Credential { user: user_id, password, changed_at: now };
     let mut decision = Decision { events: vec![created], rows: vec![RowChange::PutCredential(credential)] };
-    if !command.is_verified {
+    if policy.email_verification && !command.is_verified {
         let code = OneTimeCode::for_email(code_id, user_id, now);
         decision.events.push(verification::requested(&code, &command.profile.email));
         decision.rows.push(RowChange::PutOneTimeCode(code));
@@ -149,7 +154,7 @@ impl Identity {
         let entropy = self.ports().entropy.as_ref();
         let key = DataKey::generate(entropy);
         let wrapped = self.ports().master_key.wrap(id.into(), &key, entropy);
-        let mut decision = decide(&command, prepared, now);
+        let mut decision = decide(&command, self.policy(), prepared, now);
         decision.rows.push(RowChange::PutSubjectKey(wrapped));
         match self.record(id, None, &key, &Act { actor, origin, now }, decision).await {
             Ok(user) => Ok(user.ok_or_else(|| StoreError::corrupt("a new account that is none"))?),
@@ -202,12 +207,24 @@ mod tests {
     }
 
     fn decided(command: &Register) -> Decision {
+        decided_under(&Policy::default(), command)
+    }
+
+    fn decided_under(policy: &Policy, command: &Register) -> Decision {
         let prepared = Prepared {
             user_id: UserId::new(Uuid::from_u128(1)),
             code_id: OneTimeCodeId::new(Uuid::from_u128(2)),
             password: PasswordHash::new("$x"),
         };
-        decide(command, prepared, DateTime::UNIX_EPOCH)
+        decide(command, policy, prepared, DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn nobody_is_sent_a_code_where_verification_is_off() {
+        let policy = Policy { email_verification: false, ..Policy::default() };
+        let decision = decided_under(&policy, &Register::parse(input()).expect("valid"));
+        assert!(matches!(decision.events[..], [UserEvent::Created { .. }]));
+        assert!(matches!(decision.rows[..], [RowChange::PutCredential(_)]));
     }
 
     #[test]

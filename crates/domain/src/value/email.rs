@@ -31,6 +31,8 @@ impl Email {
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '"') {
             return Err(EmailError::Format);
         }
+        let (_, domain) = text.rsplit_once('@').ok_or(EmailError::Format)?;
+        idna::domain_to_ascii(domain).map_err(|_| EmailError::Format)?;
         let options = Options::default().without_domain_literal().without_display_text().with_required_tld();
         EmailAddress::parse_with_options(text, options).map_err(|_| EmailError::Format)?;
         Ok(Self(text.to_owned()))
@@ -41,10 +43,17 @@ impl Email {
         Self(trusted.into())
     }
 
-    /// What two addresses are compared by: NFC, then lower case (the mapping of RFC 8265 §3.3). Providers that tell letter
-    /// case apart in the local part are extinct, and people type it either way.
+    /// What two addresses are compared by. The local part: NFC, then lower case (the mapping of RFC 8265 §3.3); providers that
+    /// tell letter case apart in it are extinct, and people type it either way. The domain: as mail is delivered to it (UTS 46),
+    /// so that `müller.example` and `xn--mller-kva.example` are one.
     pub fn folded(&self) -> String {
-        fold(&self.0)
+        match self.0.rsplit_once('@') {
+            Some((local, domain)) => {
+                let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| fold(domain));
+                format!("{}@{domain}", fold(local))
+            }
+            None => fold(&self.0),
+        }
     }
 
     /// The part before the `@`.
@@ -60,7 +69,7 @@ impl Email {
     }
 }
 
-pub(crate) fn fold(text: &str) -> String {
+fn fold(text: &str) -> String {
     text.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
@@ -82,6 +91,17 @@ mod tests {
         let composed = Email::new("JOS\u{c9}@example.com");
         let decomposed = Email::new("jose\u{301}@EXAMPLE.com");
         assert_eq!(composed.folded(), decomposed.folded());
+    }
+
+    #[test]
+    fn domains_that_mail_is_delivered_to_alike_fold_to_one() {
+        for (one, other) in [
+            ("jane@m\u{fc}ller.example", "jane@xn--mller-kva.example"),
+            ("jane@\u{ff45}xample.com", "jane@example.com"),
+            ("jane@STRASSE.example", "jane@strasse.example"),
+        ] {
+            assert_eq!(Email::new(one).folded(), Email::new(other).folded());
+        }
     }
 
     #[test]

@@ -23,7 +23,8 @@ async fn rotate(store: &StorePorts, session: &Session, from: u64, at: DateTime<U
 }
 
 fn rotation(session: &Session, from_generation: u64, at: DateTime<Utc>) -> Rotation {
-    Rotation { session: session.id, from_generation, at, expires_at: at + TimeDelta::days(7) }
+    let origin = Origin::new(Some(std::net::Ipv4Addr::new(203, 0, 113, 9).into()), Some("rotated"));
+    Rotation { session: session.id, from_generation, at, expires_at: at + TimeDelta::days(7), origin }
 }
 
 async fn find(store: &StorePorts, session: &Session) -> Option<Session> {
@@ -123,6 +124,7 @@ pub async fn a_rotation_moves_a_session_to_its_next_generation<H: StoreHarness>(
         rotated_at: at,
         last_seen_at: at,
         expires_at: at + TimeDelta::days(7),
+        origin: rotation(&session, 1, at).origin,
         ..session.clone()
     };
     assert_eq!(rotate(&store, &session, 1, at).await, RotateOutcome::Rotated(expected.clone()));

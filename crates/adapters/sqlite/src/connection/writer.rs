@@ -58,7 +58,16 @@ pub(crate) enum Traces {
     Scrubbed,
 }
 
-/// A write in the queue. The queue owns it: it is done even when its caller no longer waits.
+/// What becomes of a write whose caller has hung up before its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    /// It is done: a commit is whole by itself.
+    Done,
+    /// It is dropped. A client told that its refresh timed out asks again: then the rotation it gave up must not have happened.
+    Dropped,
+}
+
+/// A write in the queue. The queue owns it: once begun it is done even when its caller no longer waits.
 trait Job: Send {
     /// Runs it in a savepoint. An error means that the savepoint could not be kept apart, and its transaction is lost.
     fn run(&mut self, connection: &mut SqliteConnection) -> QueryResult<()>;
@@ -72,6 +81,7 @@ struct Write<W, T, E> {
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
     traces: Traces,
+    abandoned: Abandoned,
 }
 
 impl<W, T, E> Job for Write<W, T, E>
@@ -82,6 +92,9 @@ where
 {
     fn run(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
+        if self.abandoned == Abandoned::Dropped && self.reply.is_closed() {
+            return Ok(());
+        }
         savepoint(connection, "SAVEPOINT write")?;
         let outcome = work(connection);
         // After some errors (a full disk, say) the engine has undone the whole transaction: then this fails, and none of the
@@ -135,6 +148,7 @@ impl Writer {
     pub(crate) async fn write<T, E>(
         &self,
         traces: Traces,
+        abandoned: Abandoned,
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
@@ -142,7 +156,9 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.queue.submit(Box::new(Write { work: Some(work), outcome: None, reply, traces })).await?;
+        self.queue
+            .submit(Box::new(Write { work: Some(work), outcome: None, reply, traces, abandoned }))
+            .await?;
         answer.await.map_err(|_| gone())?
     }
 

@@ -91,6 +91,8 @@ fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<Rota
             sessions::rotated_at.eq(at),
             sessions::last_seen_at.eq(at),
             sessions::expires_at.eq(rotation.expires_at.timestamp_micros()),
+            sessions::ip_address.eq(rotation.origin.ip_address.map(|address| address.to_string())),
+            sessions::user_agent.eq(rotation.origin.user_agent.clone()),
         ))
         .returning(SessionRow::as_returning());
     if let Some(row) = Cached(step).get_result(connection).optional().map_err(engine)? {

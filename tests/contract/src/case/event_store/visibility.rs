@@ -172,6 +172,7 @@ pub async fn a_rotation_and_an_attempt_outlive_a_restart<H: StoreHarness>() {
         from_generation: 1,
         at,
         expires_at: at + TimeDelta::minutes(1),
+        origin: person.session.origin.clone(),
     };
     let outcome = store.sessions.rotate(rotation).await.expect("rotates");
     let RotateOutcome::Rotated(rotated) = outcome else { panic!("not rotated: {outcome:?}") };

@@ -1,0 +1,132 @@
+//! The tables of `migrations/postgres`, as diesel sees them.
+
+diesel::table! {
+    streams (stream_id) {
+        stream_id -> Uuid,
+        kind -> Text,
+        version -> BigInt,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    events (position) {
+        position -> BigInt,
+        transaction_id -> BigInt,
+        id -> Uuid,
+        stream_id -> Uuid,
+        stream_kind -> Text,
+        version -> BigInt,
+        #[sql_name = "type"]
+        event_type -> Text,
+        schema_version -> BigInt,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        data -> Text,
+        personal -> Nullable<Binary>,
+        recorded_at -> Timestamptz,
+        prev_hash -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    claims (key) {
+        key -> Text,
+        owner -> Uuid,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        version -> BigInt,
+        email -> Text,
+        email_folded -> Text,
+        username -> Nullable<Text>,
+        name -> Text,
+        phone -> Nullable<Text>,
+        business_type -> Nullable<Text>,
+        business_number -> Nullable<Text>,
+        industry -> Nullable<Text>,
+        region -> Nullable<Text>,
+        role -> Text,
+        is_active -> Bool,
+        is_verified -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        last_login_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    credentials (user_id) {
+        user_id -> Uuid,
+        password_hash -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        generation -> BigInt,
+        created_at -> Timestamptz,
+        rotated_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    one_time_codes (id) {
+        number -> BigInt,
+        id -> Uuid,
+        user_id -> Uuid,
+        purpose -> Text,
+        attempts -> BigInt,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    subject_keys (subject_id) {
+        subject_id -> Uuid,
+        wrapped -> Binary,
+    }
+}
+
+diesel::table! {
+    signing_keys (epoch) {
+        epoch -> BigInt,
+        material -> Binary,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    subscriptions (name) {
+        name -> Text,
+        transaction_id -> BigInt,
+        position -> BigInt,
+        is_paused -> Bool,
+        holder -> Nullable<Uuid>,
+        leased_until -> Timestamptz,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    dead_letters (subscription, transaction_id, position) {
+        subscription -> Text,
+        transaction_id -> BigInt,
+        position -> BigInt,
+        event_id -> Uuid,
+        #[sql_name = "type"]
+        event_type -> Text,
+        error -> Text,
+    }
+}

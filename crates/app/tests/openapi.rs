@@ -1,0 +1,68 @@
+//! The OpenAPI document is the contract that clients are made from: a change of it is seen in a review, or not made.
+
+use serde_json::Value;
+
+const CHECKED_IN: &str = include_str!("../../../openapi.json");
+const STALE: &str =
+    "openapi.json is not what the code says any more; read the change, and write the file anew: just openapi";
+
+/// Every operation in a line: what it is called by, what it needs, and which statuses it answers with.
+fn overview(document: &Value) -> String {
+    let mut lines = Vec::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let statuses: Vec<_> =
+                operation["responses"].as_object().expect("responses").keys().cloned().collect();
+            let caller = if operation["security"].is_array() { " bearer" } else { "" };
+            lines.push(format!("{} {path}{caller}: {}", method.to_uppercase(), statuses.join(" ")));
+        }
+    }
+    lines.sort();
+    lines.join("\n")
+}
+
+#[test]
+fn the_document_is_the_one_that_is_checked_in() {
+    let document = portcullis_app::openapi_json();
+    for (number, (is, was)) in document.lines().zip(CHECKED_IN.lines()).enumerate() {
+        assert_eq!(is, was, "line {}: {STALE}", number + 1);
+    }
+    assert!(document == CHECKED_IN, "{STALE}");
+}
+
+#[test]
+fn these_are_the_operations() {
+    let document: Value = serde_json::from_str(&portcullis_app::openapi_json()).expect("JSON");
+    insta::assert_snapshot!(overview(&document), @r"
+    GET /api/v1/auth/health: 200 503
+    GET /api/v1/auth/me bearer: 200 401 default
+    GET /api/v1/users/me bearer: 200 401 404 default
+    GET /health/liveness: 200
+    GET /health/readiness: 200 503
+    POST /api/v1/auth/login: 200 400 401 403 503 default
+    POST /api/v1/auth/logout bearer: 200 400 401 default
+    POST /api/v1/auth/refresh: 200 400 401 default
+    POST /api/v1/auth/register: 201 400 409 503 default
+    POST /api/v1/auth/verify-email: 200 400 default
+    PUT /api/v1/users/me bearer: 200 400 401 404 409 default
+    ");
+}
+
+#[test]
+fn every_operation_has_a_summary_and_an_error_shape() {
+    let document: Value = serde_json::from_str(&portcullis_app::openapi_json()).expect("JSON");
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}");
+            assert!(operation["operationId"].is_string(), "{method} {path}");
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                let is_error = status == "default" || status.starts_with('4');
+                let shape = &response["content"]["application/json; charset=utf-8"]["schema"]["$ref"];
+                assert!(
+                    !is_error || shape == "#/components/schemas/ErrorResponse",
+                    "{method} {path} {status}"
+                );
+            }
+        }
+    }
+}
