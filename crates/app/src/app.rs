@@ -9,7 +9,7 @@ use crate::{
     config::{Config, ConfigError},
     http, server,
     stack::Stack,
-    subscription::{MailerSubscription, Subscription},
+    subscription::Subscription,
 };
 
 /// A service that listens already and answers once it is run.
@@ -17,7 +17,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     endpoint: BoxEndpoint<'static, Response>,
-    subscription: Subscription,
+    subscriptions: Vec<Subscription>,
     stack: Stack,
     grace: Duration,
 }
@@ -28,19 +28,17 @@ impl App {
         let listener = listen(config).await?;
         let address = listener.local_addr().map_err(|error| port_error(config, &error))?;
         let stack = Stack::open(config, address.port()).await?;
-        let endpoint = http::endpoint(stack.identity.clone(), config.request_timeout);
-        let mailer = MailerSubscription {
-            identity: stack.identity.clone(),
-            mailer: stack.open_mailer(config)?,
-            app_name: config.app_name.clone(),
-        };
-        let subscription = Subscription {
-            events: Arc::clone(&stack.identity.ports().events),
-            cursors: Arc::clone(&stack.cursors),
-            handler: Arc::new(mailer),
-            holder: stack.identity.new_id(stack.identity.ports().clock.now()),
-        };
-        Ok(Self { listener, address, endpoint, subscription, stack, grace: config.shutdown_grace })
+        let endpoint = http::endpoint(stack.identity.clone(), stack.dependencies(), config.request_timeout);
+        let ports = stack.identity.ports();
+        let holder = stack.identity.new_id(ports.clock.now());
+        let subscriptions = stack.handlers(config)?.into_iter().map(|handler| Subscription {
+            events: Arc::clone(&ports.events),
+            cursors: Arc::clone(&stack.subscriptions),
+            handler,
+            holder,
+        });
+        let subscriptions = subscriptions.collect();
+        Ok(Self { listener, address, endpoint, subscriptions, stack, grace: config.shutdown_grace })
     }
 
     /// Where it listens.
@@ -52,7 +50,9 @@ impl App {
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) {
         let (stop_subscriptions, stopped) = watch::channel(false);
         let mut subscriptions = JoinSet::new();
-        subscriptions.spawn(self.subscription.run(stopped));
+        for subscription in self.subscriptions {
+            subscriptions.spawn(subscription.run(stopped.clone()));
+        }
         server::serve(self.listener, self.endpoint, stop, self.grace).await;
         // Nobody listens any more when all subscriptions have ended by themselves.
         let _ = stop_subscriptions.send(true);

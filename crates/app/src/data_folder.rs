@@ -15,4 +15,3 @@ pub(crate) fn make(config: &Config) -> Result<(), ConfigError> {
         config.refuse("DATA_DIR", problem, "name a folder that this user may read and write")
     })
 }
-

@@ -4,11 +4,13 @@
 //! use cases without a server.
 
 mod app;
-mod data_folder;
 pub mod config;
+mod data_folder;
+mod dependency;
 mod http;
 mod master_key;
 mod server;
+mod session_cache;
 mod stack;
 mod store;
 mod subscription;
@@ -16,6 +18,6 @@ mod telemetry;
 
 pub use app::App;
 pub use http::{openapi_json, openapi_yaml};
-pub use stack::Stack;
+pub use stack::{ReplayError, Stack};
 pub use store::{Migrations, open_log};
 pub use telemetry::start_logs;

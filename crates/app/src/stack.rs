@@ -1,23 +1,32 @@
 //! The one place that names adapters: opens what the configuration asks for, and puts the domain on top.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
+
+use async_trait::async_trait;
+use futures::StreamExt;
 
 use portcullis_domain::{
     Identity, Ports,
     key_ring::{KeyRingError, open_key_ring},
-    port::{Clock, Entropy, Mailer, Subscriptions},
+    port::{Clock, Entropy, EventStore, Mailer, SessionCache, StoreError, Subscriptions},
     seal::MasterKey,
 };
-use portcullis_memory::{OsEntropy, SystemClock};
+use portcullis_memory::{LocalSessionCache, OsEntropy, SystemClock};
 use portcullis_paseto::Paseto;
+use portcullis_rabbitmq::RabbitMq;
+use portcullis_redis::{Redis, Revocation};
 use portcullis_scrypt::{Parameters, Scrypt};
 use portcullis_smtp::MailFolder;
+use thiserror::Error;
 
 use crate::{
     config::{Config, ConfigError},
     data_folder,
+    dependency::Dependency,
     master_key::{self, MasterKeyError},
+    session_cache::{self, TwoLevels},
     store::Store,
+    subscription::{self, BrokerSubscription, Handler, MailerSubscription, chain},
 };
 
 /// Mail files go here, under the data folder.
@@ -27,8 +36,25 @@ const MAIL_FOLDER: &str = "mail";
 pub struct Stack {
     /// The use cases.
     pub identity: Identity,
-    pub(crate) cursors: Arc<dyn Subscriptions>,
+    /// Where the subscriptions stand.
+    pub subscriptions: Arc<dyn Subscriptions>,
     store: Store,
+    redis: Option<Arc<Redis>>,
+    broker: Option<Arc<RabbitMq>>,
+}
+
+/// Why dead letters were not replayed.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The subscription does not run with these settings.
+    #[error("the subscription {0} does not run with these settings: set what it needs")]
+    NotConfigured(String),
+    /// What it needs cannot be opened.
+    #[error(transparent)]
+    Configuration(#[from] ConfigError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
 }
 
 impl Stack {
@@ -36,13 +62,51 @@ impl Stack {
     /// or would. What is refused is refused before anything is written.
     pub async fn open(config: &Config, port: u16) -> Result<Self, ConfigError> {
         data_folder::make(config)?;
+        let redis = open_redis(config).await?;
+        let broker = open_broker(config, port).await?;
         let store = Store::open(config).await?;
         let master_key = master_key(config, &store).await?;
-        Self::assemble(config, port, store, master_key).await
+        Self::assemble(config, port, store, redis, broker, master_key).await
+    }
+
+    /// What happens after commits, each under its name.
+    pub(crate) fn handlers(&self, config: &Config) -> Result<Vec<Arc<dyn Handler>>, ConfigError> {
+        let mailer: Arc<dyn Handler> = Arc::new(MailerSubscription {
+            identity: self.identity.clone(),
+            mailer: self.open_mailer(config)?,
+            app_name: config.app_name.clone(),
+        });
+        let broker = self.broker.clone().map(|publisher| -> Arc<dyn Handler> {
+            Arc::new(BrokerSubscription { identity: self.identity.clone(), publisher })
+        });
+        Ok(std::iter::once(mailer).chain(broker).collect())
+    }
+
+    /// Handles again what a subscription has put aside, and forgets what succeeds; returns how many did.
+    pub async fn replay_dead_letters(&self, config: &Config, name: &str) -> Result<usize, ReplayError> {
+        let handlers = self.handlers(config)?;
+        let handler = handlers.iter().find(|handler| handler.name() == name);
+        let handler = handler.ok_or_else(|| ReplayError::NotConfigured(name.to_owned()))?;
+        subscription::replay(handler.as_ref(), self.store.events.as_ref(), self.subscriptions.as_ref())
+            .await
+            .map_err(ReplayError::Store)
+    }
+
+    /// What readiness asks.
+    pub(crate) fn dependencies(&self) -> Arc<[Box<dyn Dependency>]> {
+        let mut all: Vec<Box<dyn Dependency>> =
+            vec![Box::new(StoreDependency(Arc::clone(&self.store.events)))];
+        if let Some(redis) = &self.redis {
+            all.push(Box::new(RedisDependency(Arc::clone(redis))));
+        }
+        if let Some(broker) = &self.broker {
+            all.push(Box::new(BrokerDependency(Arc::clone(broker))));
+        }
+        all.into()
     }
 
     /// What sends mail, its folder made where it is not there yet.
-    pub(crate) fn open_mailer(&self, config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
+    fn open_mailer(&self, config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
         let ports = self.identity.ports();
         let (clock, entropy) = (Arc::clone(&ports.clock), Arc::clone(&ports.entropy));
         let folder = config.data_dir.join(MAIL_FOLDER);
@@ -59,6 +123,9 @@ impl Stack {
 
     /// Finishes what was begun and closes the store.
     pub async fn close(&self) {
+        if let Some(broker) = &self.broker {
+            broker.close().await;
+        }
         self.store.close().await;
     }
 
@@ -66,11 +133,14 @@ impl Stack {
         config: &Config,
         port: u16,
         store: Store,
+        redis: Option<Arc<Redis>>,
+        broker: Option<Arc<RabbitMq>>,
         master_key: MasterKey,
     ) -> Result<Self, ConfigError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let keys = open_key_ring(store.signing_keys.as_ref(), &master_key, entropy.as_ref(), clock.now()).await;
+        let keys =
+            open_key_ring(store.signing_keys.as_ref(), &master_key, entropy.as_ref(), clock.now()).await;
         let tokens = Paseto::new(
             keys.map_err(|error| key_ring_error(config, error))?,
             config.issuer(port),
@@ -93,7 +163,7 @@ impl Stack {
             sessions: store.sessions.clone(),
             one_time_codes: store.one_time_codes.clone(),
             subject_keys: store.subject_keys.clone(),
-            session_cache: None,
+            session_cache: redis.as_ref().map(session_cache),
             password_hasher: Arc::new(hasher),
             tokens: Arc::new(tokens),
             clock,
@@ -101,7 +171,7 @@ impl Stack {
             master_key,
         };
         let identity = Identity::new(ports, config.policy());
-        Ok(Self { identity, cursors: store.subscriptions.clone(), store })
+        Ok(Self { identity, subscriptions: store.subscriptions.clone(), store, redis, broker })
     }
 }
 
@@ -117,6 +187,107 @@ async fn master_key(config: &Config, store: &Store) -> Result<MasterKey, ConfigE
         return Err(lost_master_key(config));
     }
     master_key::find_or_make(&config.data_dir, &OsEntropy).map_err(|error| master_key_error(config, error))
+}
+
+/// Redis, where it is configured. One that is merely away does not hinder a start: the service does without.
+async fn open_redis(config: &Config) -> Result<Option<Arc<Redis>>, ConfigError> {
+    let Some(url) = &config.redis_url else { return Ok(None) };
+    let refuse = |error: &portcullis_redis::OpenError| {
+        config.refuse("REDIS_URL", chain(error), "REDIS_URL says which server it is")
+    };
+    let connections = NonZeroU32::new(config.redis_pool_size).unwrap_or(NonZeroU32::MIN);
+    let options = portcullis_redis::Options { connections, ..Default::default() };
+    let redis = Redis::new(url.expose(), options).map_err(|error| refuse(&error))?;
+    match redis.check().await {
+        Ok(()) => {}
+        Err(error @ portcullis_redis::OpenError::Unreachable { .. }) => tracing::warn!("{}", chain(&error)),
+        Err(error) => return Err(refuse(&error)),
+    }
+    Ok(Some(Arc::new(redis)))
+}
+
+/// RabbitMQ, where it is configured. One that is merely away does not hinder a start: the events wait in the log.
+async fn open_broker(config: &Config, port: u16) -> Result<Option<Arc<RabbitMq>>, ConfigError> {
+    let Some(url) = &config.amqp_url else { return Ok(None) };
+    let refuse = |error: &portcullis_rabbitmq::ConnectError| {
+        config.refuse("AMQP_URL", chain(error), "AMQP_URL and AMQP_EXCHANGE say what it is")
+    };
+    let exchange = config.amqp_exchange.clone();
+    let options =
+        portcullis_rabbitmq::Options { exchange, ..portcullis_rabbitmq::Options::new(config.base_url(port)) };
+    let broker = RabbitMq::new(url.expose(), options).map_err(|error| refuse(&error))?;
+    match broker.check().await {
+        Ok(()) => {}
+        Err(error) if error.is_outage() => tracing::warn!("{}", chain(&error)),
+        Err(error) => return Err(refuse(&error)),
+    }
+    Ok(Some(Arc::new(broker)))
+}
+
+/// This process's own cache in front of Redis, kept true by Redis' news.
+fn session_cache(redis: &Arc<Redis>) -> Arc<dyn SessionCache> {
+    let first = Arc::new(LocalSessionCache::new());
+    let (told, mut news) = (Arc::clone(&first), redis.revocations());
+    tokio::spawn(async move {
+        while let Some(revocation) = news.next().await {
+            match revocation {
+                Revocation::Of(session) => session_cache::heard(&told, session).await,
+                Revocation::Missed => told.clear(),
+            }
+        }
+    });
+    Arc::new(TwoLevels { first, second: redis.clone() })
+}
+
+struct StoreDependency(Arc<dyn EventStore>);
+
+#[async_trait]
+impl Dependency for StoreDependency {
+    fn name(&self) -> &'static str {
+        "store"
+    }
+
+    fn is_needed(&self) -> bool {
+        true
+    }
+
+    async fn is_up(&self) -> bool {
+        self.0.ping().await.is_ok()
+    }
+}
+
+struct RedisDependency(Arc<Redis>);
+
+#[async_trait]
+impl Dependency for RedisDependency {
+    fn name(&self) -> &'static str {
+        "cache"
+    }
+
+    fn is_needed(&self) -> bool {
+        false
+    }
+
+    async fn is_up(&self) -> bool {
+        self.0.is_up()
+    }
+}
+
+struct BrokerDependency(Arc<RabbitMq>);
+
+#[async_trait]
+impl Dependency for BrokerDependency {
+    fn name(&self) -> &'static str {
+        "broker"
+    }
+
+    fn is_needed(&self) -> bool {
+        false
+    }
+
+    async fn is_up(&self) -> bool {
+        self.0.is_up().await
+    }
 }
 
 fn scrypt_settings(config: &Config) -> Result<portcullis_scrypt::Settings, ConfigError> {

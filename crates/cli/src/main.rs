@@ -64,6 +64,14 @@ Examples:
     /// Check the audit log
     #[command(subcommand)]
     Audit(command::audit::Command),
+    /// See and steer what happens after commits: mail, messages to the broker
+    ///
+    /// Works beside running servers, on the database that the settings name.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  portcullis subscriptions list\n  portcullis subscriptions rewind broker --to 1"
+    )]
+    Subscriptions(command::subscriptions::Command),
     /// Manage administrators
     #[command(subcommand)]
     Admin(command::admin::Command),
@@ -93,6 +101,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Openapi(arguments) => command::openapi::run(&arguments),
         Command::Config(arguments) => command::config::run(config, &arguments),
         Command::Audit(command) => command::audit::run(&config()?, &command),
+        Command::Subscriptions(command) => command::subscriptions::run(&config()?, &command),
         Command::Admin(command) => command::admin::run(&config()?, command),
     }
 }

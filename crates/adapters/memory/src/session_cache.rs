@@ -22,6 +22,11 @@ impl LocalSessionCache {
         Self(Timed::new(sessions))
     }
 
+    /// Forgets everything: news of some revocations may have been missed.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+
     fn change(
         &self,
         session: SessionId,

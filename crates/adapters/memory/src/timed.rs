@@ -55,6 +55,11 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
+    /// Drops every entry.
+    pub(crate) fn clear(&self) {
+        self.0.invalidate_all();
+    }
+
     pub(crate) fn new(capacity: u64) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity)

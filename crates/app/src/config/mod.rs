@@ -78,7 +78,9 @@ impl Config {
     /// Where the store is; without a path of its own, in the data folder.
     pub fn database(&self) -> StoreAddress {
         match &self.database_url {
-            Some(StoreAddress::Sqlite(path)) if !path.as_os_str().is_empty() => StoreAddress::Sqlite(path.clone()),
+            Some(StoreAddress::Sqlite(path)) if !path.as_os_str().is_empty() => {
+                StoreAddress::Sqlite(path.clone())
+            }
             Some(StoreAddress::Sqlite(_)) | None => StoreAddress::Sqlite(self.data_dir.join("portcullis.db")),
             Some(server) => server.clone(),
         }

@@ -1,8 +1,17 @@
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
 use poem::web::Data;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json};
-use portcullis_domain::Identity;
 
 use super::Group;
+use crate::dependency::Dependency;
+
+/// Everything that readiness asks.
+pub(super) type Dependencies = Arc<[Box<dyn Dependency>]>;
+
+/// How long a dependency may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct HealthApi;
 
@@ -11,6 +20,8 @@ pub(super) struct HealthApi;
 #[oai(rename_all = "lowercase")]
 enum HealthStatus {
     Up,
+    /// Something is away that the service can do without.
+    Degraded,
     Down,
 }
 
@@ -58,26 +69,48 @@ impl HealthApi {
 
     /// Whether everything that the service needs answers.
     #[oai(path = "/health/readiness", method = "get", operation_id = "readiness")]
-    async fn readiness(&self, identity: Data<&Identity>) -> Readiness {
-        readiness(&identity).await
+    async fn readiness(&self, dependencies: Data<&Dependencies>) -> Readiness {
+        readiness(&dependencies).await
     }
 
     /// As `/health/readiness`.
     #[oai(path = "/api/v1/auth/health", method = "get", operation_id = "auth_health")]
-    async fn auth_health(&self, identity: Data<&Identity>) -> Readiness {
-        readiness(&identity).await
+    async fn auth_health(&self, dependencies: Data<&Dependencies>) -> Readiness {
+        readiness(&dependencies).await
     }
 }
 
-async fn readiness(identity: &Identity) -> Readiness {
+async fn readiness(dependencies: &Dependencies) -> Readiness {
+    let asked = join_all(dependencies.iter().map(|dependency| ask(dependency.as_ref()))).await;
+    let worst = asked.iter().map(|(_, status)| *status).fold(HealthStatus::Up, HealthStatus::worse);
+    let dependencies = asked.into_iter().map(|(response, _)| response).collect();
+    let body = Json(ReadinessResponse { status: worst, dependencies });
+    if matches!(worst, HealthStatus::Down) { Readiness::NotReady(body) } else { Readiness::Ready(body) }
+}
+
+/// How a dependency is, and what that makes of the whole.
+async fn ask(dependency: &dyn Dependency) -> (DependencyResponse, HealthStatus) {
     let started = tokio::time::Instant::now();
-    let ping = identity.ports().events.ping().await;
-    if let Err(error) = &ping {
-        tracing::warn!("the store does not answer: {error}");
-    }
-    let status = if ping.is_ok() { HealthStatus::Up } else { HealthStatus::Down };
+    let is_up = tokio::time::timeout(PATIENCE, dependency.is_up()).await.unwrap_or(false);
     let latency_ms = started.elapsed().as_secs_f64() * 1_000.0;
-    let store = DependencyResponse { name: "store".to_owned(), status, latency_ms };
-    let body = Json(ReadinessResponse { status, dependencies: vec![store] });
-    if ping.is_ok() { Readiness::Ready(body) } else { Readiness::NotReady(body) }
+    let name = dependency.name();
+    let (status, of_the_whole) = match (is_up, dependency.is_needed()) {
+        (true, _) => (HealthStatus::Up, HealthStatus::Up),
+        (false, true) => (HealthStatus::Down, HealthStatus::Down),
+        (false, false) => (HealthStatus::Down, HealthStatus::Degraded),
+    };
+    if !is_up {
+        tracing::warn!(dependency = name, "does not answer");
+    }
+    (DependencyResponse { name: name.to_owned(), status, latency_ms }, of_the_whole)
+}
+
+impl HealthStatus {
+    const fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Down, _) | (_, Self::Down) => Self::Down,
+            (Self::Degraded, _) | (_, Self::Degraded) => Self::Degraded,
+            (Self::Up, Self::Up) => Self::Up,
+        }
+    }
 }

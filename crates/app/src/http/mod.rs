@@ -12,11 +12,13 @@ mod health;
 mod timestamp;
 mod user;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use poem::{EndpointExt, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use portcullis_domain::Identity;
+
+use crate::dependency::Dependency;
 
 /// The groups of the OpenAPI document.
 #[derive(Tags)]
@@ -63,10 +65,12 @@ pub fn openapi_yaml() -> String {
 /// Everything the service serves; whatever goes wrong inside is answered in the one error shape.
 pub(crate) fn endpoint(
     identity: Identity,
+    dependencies: Arc<[Box<dyn Dependency>]>,
     request_timeout: Duration,
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
     let documents = document::routes(&service);
     let allow = allow::Allow::of(&service);
-    boundary::Boundary::new(documents.nest("/", service), identity, request_timeout, allow).boxed()
+    boundary::Boundary::new(documents.nest("/", service).data(dependencies), identity, request_timeout, allow)
+        .boxed()
 }

@@ -47,7 +47,9 @@ impl Handler for BrokerSubscription {
             Err(error @ PublishError::Unavailable(_)) => {
                 Progress { handled: 0, failure: Some(Failure::Outage(error.into())) }
             }
-            Err(error @ PublishError::Unroutable { .. }) => self.up_to_the_unroutable(&messages, &places, error),
+            Err(error @ PublishError::Unroutable { .. }) => {
+                self.up_to_the_unroutable(&messages, &places, error)
+            }
         }
     }
 }
@@ -58,7 +60,8 @@ impl BrokerSubscription {
         let PublishError::Unroutable { id, .. } = &error else {
             return Progress { handled: 0, failure: Some(Failure::Outage(error.into())) };
         };
-        let place = messages.iter().zip(places).find(|(message, _)| message.id == *id).map_or(0, |(_, place)| *place);
+        let place =
+            messages.iter().zip(places).find(|(message, _)| message.id == *id).map_or(0, |(_, place)| *place);
         Progress { handled: place, failure: Some(Failure::Event(error.into())) }
     }
 

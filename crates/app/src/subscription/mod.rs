@@ -1,6 +1,7 @@
 //! Subscriptions: what happens after a commit, at least once and in the order of each stream, from a durable cursor. One replica
 //! at a time runs each, by a lease.
 
+mod broker;
 mod mailer;
 
 use std::{sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use thiserror::Error;
 use tokio::{sync::watch, time};
 use uuid::Uuid;
 
+pub(crate) use broker::BrokerSubscription;
 pub(crate) use mailer::MailerSubscription;
 
 /// How many events are read at once.
@@ -177,6 +179,29 @@ impl Subscription {
             tracing::debug!("the failure of {name} could not be noted: {error}");
         }
     }
+}
+
+/// Handles dead letters again, each by itself, and takes out those that succeed; returns how many did.
+pub(crate) async fn replay(
+    handler: &dyn Handler,
+    events: &dyn EventStore,
+    subscriptions: &dyn Subscriptions,
+) -> Result<usize, StoreError> {
+    let mut replayed = 0;
+    for letter in subscriptions.list_dead_letters(handler.name(), usize::MAX).await? {
+        let before = FeedCursor { position: letter.cursor.position.saturating_sub(1), ..letter.cursor };
+        let items = events.read_feed(before, 1).await?;
+        let Some(item) = items.first().filter(|item| item.event.event.id == letter.event) else { continue };
+        let Progress { failure, .. } = handler.handle(std::slice::from_ref(item)).await;
+        match failure {
+            None => {
+                subscriptions.remove_dead_letter(handler.name(), letter.event).await?;
+                replayed += 1;
+            }
+            Some(failure) => tracing::warn!(event = %letter.event, "{}", chain(&failure)),
+        }
+    }
+    Ok(replayed)
 }
 
 /// Between half and the whole of a wait, another share for each replica: those that failed together do not come back together.

@@ -23,7 +23,7 @@ Examples:
 
 pub(crate) fn run(config: &Config, Command::Verify: &Command) -> anyhow::Result<()> {
     block_on(async {
-        let report = verify_log(open_log(config)?.as_ref()).await.map_err(|error| match error {
+        let report = verify_log(open_log(config).await?.as_ref()).await.map_err(|error| match error {
             // An event that does not read was not written by the service.
             AuditError::Broken(_) | AuditError::Store(StoreError::Corrupt(_)) => {
                 anyhow::Error::from(error).context("the audit log is broken")

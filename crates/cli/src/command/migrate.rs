@@ -3,7 +3,7 @@ use std::fmt::Write;
 use clap::Args;
 use portcullis_app::{Migrations, config::Config};
 
-use super::print;
+use super::{block_on, print};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -18,23 +18,23 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
     let migrations = Migrations::of(config);
-    let text = if arguments.status {
-        migrations.status()?.into_iter().fold(String::new(), |mut text, (name, is_applied)| {
-            let _ = writeln!(text, "{} {name}", if is_applied { "applied" } else { "pending" });
-            text
-        })
-    } else if arguments.revert {
-        match migrations.revert()? {
-            Some(name) => format!("reverted {name}\n"),
-            None => "there is no migration to revert\n".to_owned(),
-        }
-    } else {
-        let applied = migrations.apply()?;
-        if applied.is_empty() {
-            "the database is up to date\n".to_owned()
+    let text = block_on(async {
+        Ok(if arguments.status {
+            migrations.status().await?.into_iter().fold(String::new(), |mut text, (name, is_applied)| {
+                let _ = writeln!(text, "{} {name}", if is_applied { "applied" } else { "pending" });
+                text
+            })
+        } else if arguments.revert {
+            match migrations.revert().await? {
+                Some(name) => format!("reverted {name}\n"),
+                None => "there is no migration to revert\n".to_owned(),
+            }
         } else {
-            format!("applied {}\n", applied.join(", "))
-        }
-    };
+            match migrations.apply().await?.as_slice() {
+                [] => "the database is up to date\n".to_owned(),
+                applied => format!("applied {}\n", applied.join(", ")),
+            }
+        })
+    })?;
     Ok(print(text)?)
 }
