@@ -123,6 +123,14 @@ fn derive(password: &Password, salt: &[u8], parameters: Parameters, output: &mut
     scrypt::scrypt(&key(password), salt, &params, output).expect("an output of a few bytes is allowed");
 }
 
+/// Takes the time that a hash with these parameters takes, and gives nothing.
+pub(crate) fn spend(password: &Password, parameters: Parameters) {
+    let mut output = Zeroizing::new([0; OUTPUT_LENGTH]);
+    derive(password, &[], parameters, &mut *output);
+    // Or the compiler might see that nobody reads it.
+    std::hint::black_box(&output);
+}
+
 /// The password's bytes. The HMAC within scrypt fills short keys up with NUL (RFC 2104 §2), so that a password and the same
 /// one with NUL after it would have one hash. One that ends so gets a last byte that no UTF-8 text has; every other password,
 /// and so every hash that other software made, is as it is.

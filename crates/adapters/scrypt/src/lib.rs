@@ -4,6 +4,7 @@
 //! * Hashes are made on the pool's own threads, one on each at a time, so that memory in use stays below the threads times one
 //!   hash's memory, however many ask. A stored hash that needs more than that (the parameters were larger once) is checked
 //!   with no other such beside it, and one that needs more than any sane setting is refused.
+//! * A wrong password costs what one against no hash costs, even where the stored hash was made when hashes were cheaper.
 //! * What the queue does not hold is told so at once, with the time after which to ask again.
 //! * Whoever hung up before their turn costs nothing.
 //!

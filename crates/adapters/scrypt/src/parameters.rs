@@ -68,6 +68,25 @@ impl Parameters {
         ((self.r as u64) << self.log_n).saturating_mul(self.p as u64)
     }
 
+    /// What costs, together, as much time as `self` costs more than `stored`, to within a thirty-second of what `self` costs.
+    /// It has the block size of `self` and never takes more memory, so that its time a unit of work is about the same.
+    pub(crate) fn supplement(&self, stored: &Self) -> Vec<Self> {
+        let mut missing = self.work().saturating_sub(stored.work());
+        let negligible = self.work() / 32;
+        let mut supplement = Vec::new();
+        for log_n in (1..=self.log_n).rev() {
+            if missing <= negligible {
+                break;
+            }
+            let run = u64::from(self.r) << log_n;
+            if let Ok(p @ 1..) = u32::try_from(missing / run) {
+                supplement.push(Self { log_n, p, ..*self });
+                missing %= run;
+            }
+        }
+        supplement
+    }
+
     /// Whether a stored hash with these parameters may be checked where `self` is what new hashes are made with. Whoever can
     /// plant a hash could otherwise take the machine's memory, or a thread for days.
     pub(crate) fn allow(&self, stored: &Self) -> bool {
@@ -121,6 +140,39 @@ mod tests {
         }
         for (log_n, r, p) in [(20, 8, 1), (19, 8, 1), (10, 8, 10_000), (15, 8, 100), (1, 1 << 23, 1)] {
             assert!(!current.allow(&parameters(log_n, r, p)), "{log_n} {r} {p}");
+        }
+    }
+
+    #[test]
+    fn a_cheaper_hash_and_its_supplement_cost_what_is_configured_now_in_no_more_memory() {
+        for current in
+            [parameters(15, 8, 3), parameters(17, 8, 1), parameters(14, 8, 5), parameters(10, 1, 1)]
+        {
+            for stored in [
+                (1, 1, 1),
+                (10, 1, 1),
+                (12, 8, 1),
+                (13, 8, 3),
+                (13, 9, 7),
+                (14, 8, 1),
+                (15, 8, 1),
+                (15, 8, 2),
+                (16, 8, 1),
+                (15, 1, 20),
+            ] {
+                let stored = parameters(stored.0, stored.1, stored.2);
+                let supplement = current.supplement(&stored);
+                assert!(supplement.iter().all(|part| part.memory() <= current.memory()), "{supplement:?}");
+                let work = supplement.iter().map(Parameters::work).sum::<u64>();
+                let total = stored.work() + work;
+                if stored.work() >= current.work() {
+                    assert_eq!(work, 0, "{stored:?}");
+                } else {
+                    assert!(total <= current.work(), "{stored:?} {supplement:?}");
+                    assert!(total * 32 >= current.work() * 31, "{stored:?} {supplement:?}");
+                }
+            }
+            assert_eq!(current.supplement(&current), []);
         }
     }
 

@@ -90,6 +90,8 @@ async fn rotate(
             sessions::rotated_at.eq(rotation.at),
             sessions::last_seen_at.eq(rotation.at),
             sessions::expires_at.eq(rotation.expires_at),
+            sessions::ip_address.eq(rotation.origin.ip_address.map(|address| address.to_string())),
+            sessions::user_agent.eq(rotation.origin.user_agent.clone()),
         ))
         .returning(SessionRow::as_returning());
     let rotated = Cached(step).get_result::<SessionRow>(connection).await.optional().map_err(engine)?;

@@ -63,7 +63,7 @@ pub(crate) async fn connect(url: &str) -> Client {
 }
 
 /// Waits for something where nothing can be awaited.
-fn on_own_runtime(work: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn on_own_runtime(work: impl Future<Output = ()> + Send + 'static) {
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(work);
