@@ -105,8 +105,8 @@ fn a_value_that_does_not_fit_is_named_with_its_setting_and_what_would() {
         ("PUBLIC_URL", "http://[::1", &["not a URL"]),
         (
             "DATABASE_URL",
-            "postgres://jane:qu1et@localhost/x",
-            &["PostgreSQL is not supported", "sqlite:PATH"],
+            "postgres://jane:qu1et@127.0.0.1:1/x",
+            &["no PostgreSQL answers at", "start it"],
         ),
         ("DATABASE_URL", "mysql://jane:qu1et@localhost", &["not an address of a SQLite file", "sqlite:PATH"]),
         ("MASTER_KEY", KEY, &["15 bytes long, not 32", "base64"]),
@@ -116,7 +116,7 @@ fn a_value_that_does_not_fit_is_named_with_its_setting_and_what_would() {
         ("ENABLE_EMAIL_VERIFICATION", "maybe", &["`true` or `false`"]),
         ("EMAIL_FROM", "nobody", &["an e-mail address"]),
         ("LOG_LEVEL", "loud", &["`debug`"]),
-        ("REDIS_URL", "redis://localhost", &["not supported in this version", "remove it"]),
+        ("SMTP_URL", "smtp://localhost", &["not supported in this version", "remove it"]),
     ];
     for (setting, value, words) in cases {
         let folder = folder();

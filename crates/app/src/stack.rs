@@ -61,10 +61,10 @@ impl Stack {
     /// Opens the stack that the configuration asks for, and makes what is not there yet. `port` is the one the service listens on,
     /// or would. What is refused is refused before anything is written.
     pub async fn open(config: &Config, port: u16) -> Result<Self, ConfigError> {
-        data_folder::make(config)?;
         let redis = open_redis(config).await?;
         let broker = open_broker(config, port).await?;
         let store = Store::open(config).await?;
+        data_folder::make(config)?;
         let master_key = master_key(config, &store).await?;
         Self::assemble(config, port, store, redis, broker, master_key).await
     }

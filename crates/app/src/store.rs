@@ -41,6 +41,7 @@ impl Store {
                 Ok(Self::of(Arc::clone(&store), Engine::Postgres(store)))
             }
             StoreAddress::Sqlite(path) => {
+                data_folder::make(config)?;
                 let store = Sqlite::open(path, portcullis_sqlite::Options::default());
                 let store = Arc::new(store.map_err(|error| open_error(config, &error))?);
                 Ok(Self::of(Arc::clone(&store), Engine::Sqlite(store)))

@@ -104,7 +104,7 @@ fn a_public_url_that_is_none_is_refused_without_quoting_it() {
 }
 
 #[test]
-fn the_store_is_a_sqlite_file() {
+fn the_store_is_a_sqlite_file_unless_it_is_a_server() {
     for (url, path) in [
         ("sqlite:a.db", "a.db"),
         ("sqlite://a.db", "a.db"),
@@ -112,12 +112,15 @@ fn the_store_is_a_sqlite_file() {
         ("sqlite:///var/a.db", "/var/a.db"),
         ("sqlite:", "data/portcullis.db"),
     ] {
-        assert_eq!(loaded([("DATABASE_URL", url), ("DATA_DIR", "data")]).database(), PathBuf::from(path));
+        assert_eq!(
+            loaded([("DATABASE_URL", url), ("DATA_DIR", "data")]).database(),
+            StoreAddress::Sqlite(path.into())
+        );
     }
     for url in ["a.db", "mysql://jane:hunter2@example.com", "sqlite::memory:", "sqlite:a.db?mode=ro"] {
         let error = refused([("DATABASE_URL", url)]);
         assert!(error.starts_with("DATABASE_URL (environment): "), "{error}");
-        assert!(error.ends_with("; use `sqlite:PATH`"), "{error}");
+        assert!(error.contains("; use `sqlite:PATH`"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
 }

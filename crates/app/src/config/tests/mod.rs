@@ -2,7 +2,7 @@ mod form;
 mod source;
 mod start;
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
