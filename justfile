@@ -16,6 +16,10 @@ run *arguments:
 test *arguments:
     ./scripts/test {{ arguments }}
 
+# Kill the service under load so many times, and check that nothing it acknowledged is lost
+chaos-embedded rounds="200":
+    CHAOS_ROUNDS={{ rounds }} cargo test -p portcullis-cli --test e2e crash::
+
 # Format the code
 format:
     cargo fmt --all

@@ -27,13 +27,15 @@ use crate::{
 /// A lease for longer than a century is one of a century: the server's times have an end.
 const LONGEST_LEASE: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
 
-/// The row is made where there is none, and leased where it is free; by the server's clock, which all replicas share.
+/// The row is made where there is none, and leased where it is free; by the server's clock, which all replicas share. A lease that
+/// ends later than any that could be written now is free too: that clock was set back, and the holder may be long gone.
 const LEASE: &str = "
     INSERT INTO subscriptions AS known (name, holder, leased_until)
     VALUES ($1, $2, clock_timestamp() + $3 * interval '1 microsecond')
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, leased_until = excluded.leased_until
     WHERE NOT known.is_paused
-      AND (known.holder IS NULL OR known.holder = excluded.holder OR known.leased_until <= clock_timestamp())
+      AND (known.holder IS NULL OR known.holder = excluded.holder OR known.leased_until <= clock_timestamp()
+           OR known.leased_until > clock_timestamp() + $3 * interval '1 microsecond')
     RETURNING transaction_id, position";
 
 const ADVANCE: &str = "

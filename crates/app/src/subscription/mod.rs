@@ -95,7 +95,7 @@ struct Failing {
 }
 
 impl Subscription {
-    /// Follows the feed until `stop` turns true; what is being handled is handled to its end.
+    /// Follows the feed until `stop` turns true; what is being handled is handled to its end, and what is there by then with it.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut retry = FIRST_RETRY;
         let mut failing = None;
@@ -125,6 +125,10 @@ impl Subscription {
                 () = time::sleep(jittered(wait, self.holder)) => {}
                 _ = stop.changed() => {}
             }
+        }
+        // What the requests that were finished last have asked for goes out with them. One batch: a stop is no time for a backlog.
+        if let Err(failure) = self.step(&mut failing).await {
+            tracing::debug!("left to the next start: {}", chain(&failure));
         }
         if let Err(error) = self.cursors.release(self.handler.name(), self.holder).await {
             tracing::debug!("the lease of {} ends with its time: {error}", self.handler.name());

@@ -1,0 +1,224 @@
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use lapin::{Channel, Confirmation, options::BasicPublishOptions, types::ShortString, uri::AMQPUri};
+use portcullis_domain::port::{Message, PublishError, Publisher, Source};
+use thiserror::Error;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+use tracing::{info, instrument::WithSubscriber, subscriber::NoSubscriber, warn};
+
+use crate::{
+    Options,
+    connection::Link,
+    error::ConnectError,
+    message::{Encoded, Origin},
+    url,
+};
+
+/// Messages of one call that are under way at a time.
+const WINDOW: usize = 512;
+/// How often the time between two attempts to connect doubles.
+const DOUBLINGS: u32 = 6;
+
+/// Publishes to RabbitMQ. Made once and shared; calls may run at once.
+pub struct RabbitMq {
+    uri: AMQPUri,
+    exchange: ShortString,
+    options: Options,
+    origin: Origin,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    link: Option<Arc<Link>>,
+    /// Attempts to connect that failed since the last that did not.
+    failures: u32,
+    /// When the next may be made.
+    retry_at: Option<Instant>,
+}
+
+#[derive(Debug, Error)]
+enum SendError {
+    #[error("the broker did not confirm within {0:?}")]
+    Unconfirmed(Duration),
+    #[error("the broker could not keep the message {0}")]
+    Refused(String),
+    #[error(transparent)]
+    Broker(#[from] lapin::Error),
+}
+
+impl RabbitMq {
+    /// Reads the URL. Connects to nothing yet; the first use does.
+    pub fn new(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let uri = url::parse(url)?;
+        let origin = Origin::new(options.source.clone()).ok_or(ConnectError::Origin)?;
+        let exchange = exchange(&options.exchange)?;
+        Ok(Self { uri, exchange, options, origin, state: Mutex::default() })
+    }
+
+    /// Connects and declares the exchange, for the start of a program that should not start without its broker. One that should
+    /// takes [`new`](Self::new) and asks [`check`](Self::check) for the mistakes that waiting does not mend.
+    pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let broker = Self::new(url, options)?;
+        broker.check().await?;
+        Ok(broker)
+    }
+
+    /// Connects where there is no connection, and says why that fails.
+    pub async fn check(&self) -> Result<(), ConnectError> {
+        self.link().await.map(drop)
+    }
+
+    /// Whether the broker is there, for readiness. Connects where there is no connection and it is time to try again, so that
+    /// a broker that is back is seen without anything to publish.
+    pub async fn is_up(&self) -> bool {
+        self.check().await.is_ok()
+    }
+
+    /// Ends the connection in good order. A later call connects again.
+    pub async fn close(&self) {
+        let link = self.state.lock().await.link.take();
+        if let Some(link) = link {
+            link.close(self.options.connect_deadline).await;
+        }
+    }
+
+    /// The connection. While one is made, others wait for it rather than make their own.
+    async fn link(&self) -> Result<Arc<Link>, ConnectError> {
+        let mut state = self.state.lock().await;
+        if let Some(link) = state.link.as_ref().filter(|link| link.is_open()) {
+            return Ok(link.clone());
+        }
+        state.link = None;
+        let address = url::address(&self.uri);
+        if state.retry_at.is_some_and(|at| Instant::now() < at) {
+            return Err(ConnectError::Away { address });
+        }
+        let Options { connect_deadline, longest_backoff, .. } = self.options;
+        match Link::open(&self.uri, &self.exchange, connect_deadline).await {
+            Ok(link) => {
+                info!(address, exchange = self.options.exchange, "connected to the broker");
+                let link = Arc::new(link);
+                *state = State { link: Some(link.clone()), ..State::default() };
+                Ok(link)
+            }
+            Err(error) => {
+                let wait = longest_backoff / 2_u32.pow(DOUBLINGS.saturating_sub(state.failures));
+                warn!(address, error = %Chain(&error), "no connection to the broker, next attempt in {wait:?}");
+                state.failures = state.failures.saturating_add(1);
+                state.retry_at = Some(Instant::now() + wait);
+                Err(error)
+            }
+        }
+    }
+
+    /// Publishes messages on a channel of their own and returns the ids of those that came back.
+    async fn send(&self, channel: &Channel, messages: &[Encoded]) -> Result<HashSet<String>, SendError> {
+        let mandatory = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let mut confirms = Vec::with_capacity(messages.len());
+        for Encoded { routing_key, properties, body } in messages {
+            let (key, properties) = (routing_key.clone(), properties.clone());
+            let publishing = channel.basic_publish(self.exchange.clone(), key, mandatory, body, properties);
+            confirms.push(self.in_time(publishing).await?);
+        }
+        let (mut returned, mut refused) = (HashSet::new(), None);
+        for (confirm, message) in confirms.into_iter().zip(messages) {
+            let confirmation = self.in_time(confirm).await?;
+            if !matches!(confirmation, Confirmation::Ack(_)) {
+                refused.get_or_insert_with(|| message_id(message));
+            }
+            let message = confirmation.take_message();
+            returned.extend(message.and_then(|message| {
+                message.delivery.properties.message_id().as_ref().map(ToString::to_string)
+            }));
+        }
+        refused.map_or(Ok(returned), |id| Err(SendError::Refused(id)))
+    }
+
+    async fn in_time<T>(&self, step: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, SendError> {
+        let deadline = self.options.confirm_deadline;
+        Ok(timeout(deadline, step).await.map_err(|_| SendError::Unconfirmed(deadline))??)
+    }
+
+    async fn publish_window(&self, link: &Link, messages: &[Message]) -> Result<(), PublishError> {
+        let encoded: Result<Vec<_>, _> = messages.iter().map(|message| self.origin.encode(message)).collect();
+        let encoded = encoded.map_err(unavailable)?;
+        let sending = async {
+            let channel = self.in_time(link.channel()).await?;
+            let returned = self.send(&channel, &encoded).await?;
+            Ok((channel, returned))
+        };
+        // Where a connection is lost, lapin logs what it then cannot send, whole.
+        let (channel, returned) = match sending.with_subscriber(NoSubscriber::new()).await {
+            Ok(sent) => sent,
+            // The channel is as good as before, but for its confirms, which are all there.
+            Err(error @ SendError::Refused(_)) => return Err(unavailable(error)),
+            Err(error) => {
+                warn!(address = url::address(&self.uri), error = %Chain(&error), "the connection to the broker is given up");
+                link.cut();
+                return Err(unavailable(error));
+            }
+        };
+        link.put_back(channel);
+        let unroutable = messages.iter().find(|message| returned.contains(&message.id.to_string()));
+        unroutable.map_or(Ok(()), |message| {
+            Err(PublishError::Unroutable { id: message.id, event_type: message.event_type.clone() })
+        })
+    }
+}
+
+#[async_trait]
+impl Publisher for RabbitMq {
+    async fn publish(&self, messages: &[Message]) -> Result<(), PublishError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let link = self.link().await.map_err(unavailable)?;
+        for window in messages.chunks(WINDOW) {
+            self.publish_window(&link, window).await?;
+        }
+        Ok(())
+    }
+}
+
+fn exchange(name: &str) -> Result<ShortString, ConnectError> {
+    let checked = ShortString::try_new(name).ok().filter(|_| !name.is_empty() && !name.starts_with("amq."));
+    checked.ok_or_else(|| ConnectError::ExchangeName { exchange: name.to_owned() })
+}
+
+fn message_id(message: &Encoded) -> String {
+    message.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn unavailable(error: impl Into<Source>) -> PublishError {
+    PublishError::Unavailable(error.into())
+}
+
+/// An error with what caused it, in one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut error = self.0;
+        while let Some(source) = error.source() {
+            write!(f, ": {source}")?;
+            error = source;
+        }
+        Ok(())
+    }
+}
+
+/// Without the URL, which holds a password.
+impl fmt::Debug for RabbitMq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitMq")
+            .field("address", &url::address(&self.uri))
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
