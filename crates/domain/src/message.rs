@@ -14,6 +14,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are published")]
 struct Created<'a> {
     user_id: UserId,
     email: &'a str,
@@ -26,6 +27,7 @@ struct Created<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are published")]
 struct Updated<'a> {
     user_id: UserId,
     email: Option<&'a str>,

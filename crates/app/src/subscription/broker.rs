@@ -47,24 +47,12 @@ impl Handler for BrokerSubscription {
             Err(error @ PublishError::Unavailable(_)) => {
                 Progress { handled: 0, failure: Some(Failure::Outage(error.into())) }
             }
-            Err(error @ PublishError::Unroutable { .. }) => {
-                self.up_to_the_unroutable(&messages, &places, error)
-            }
+            Err(error @ PublishError::Unroutable { .. }) => up_to_the_unroutable(&messages, &places, error),
         }
     }
 }
 
 impl BrokerSubscription {
-    /// What was published before a message that no queue takes was taken over: the call's messages arrive in order.
-    fn up_to_the_unroutable(&self, messages: &[Message], places: &[usize], error: PublishError) -> Progress {
-        let PublishError::Unroutable { id, .. } = &error else {
-            return Progress { handled: 0, failure: Some(Failure::Outage(error.into())) };
-        };
-        let place =
-            messages.iter().zip(places).find(|(message, _)| message.id == *id).map_or(0, |(_, place)| *place);
-        Progress { handled: place, failure: Some(Failure::Event(error.into())) }
-    }
-
     async fn message(&self, item: &FeedItem) -> Result<Option<Message>, Failure> {
         let event = &item.event;
         match event.stream_kind {
@@ -79,4 +67,14 @@ impl BrokerSubscription {
             }
         }
     }
+}
+
+/// What was published before a message that no queue takes was taken over: the call's messages arrive in order.
+fn up_to_the_unroutable(messages: &[Message], places: &[usize], error: PublishError) -> Progress {
+    let PublishError::Unroutable { id, .. } = &error else {
+        return Progress { handled: 0, failure: Some(Failure::Outage(error.into())) };
+    };
+    let place =
+        messages.iter().zip(places).find(|(message, _)| message.id == *id).map_or(0, |(_, place)| *place);
+    Progress { handled: place, failure: Some(Failure::Event(error.into())) }
 }
