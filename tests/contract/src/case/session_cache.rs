@@ -217,6 +217,9 @@ pub async fn a_forgotten_session_can_be_put_again<H: SessionCacheHarness>() {
     let (_harness, caches) = Cache::of::<H>().await;
     let (session, _) = caches[0].put_new().await;
     caches[1].forget(&[session]).await;
+    for cache in &caches {
+        assert_eq!(cache.find(session).await, None);
+    }
     let live = live();
     caches[0].put(session, live, LONG).await;
     assert_eq!(caches[0].find(session).await, Some(CachedSession::Live(live)));

@@ -5,6 +5,7 @@ mod commit_fault;
 mod feed_fault;
 mod publisher;
 mod row_fault;
+mod shared;
 mod store;
 mod tokens_hasher_mailer;
 

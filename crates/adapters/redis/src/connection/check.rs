@@ -119,19 +119,20 @@ impl Server {
         let prefix = &options.key_prefix;
         let failed = |error| self.failure(error, options);
         let channel = crate::revocation::channel(prefix);
-        let keys = [format!("{prefix}check")];
+        // One for each, since other replicas may start at the same time.
+        let key = |script: &str| vec![format!("{prefix}check:{script}")];
         let briefly = || b"1000".to_vec();
         let trials = [
-            (&script::PUT, &keys[..], vec![b"+".to_vec(), briefly()]),
-            (&script::FORGET, &keys[..], Vec::new()),
-            (&script::ADD, &keys[..], vec![briefly()]),
-            (&script::FORGET, &keys[..], Vec::new()),
-            (&script::TAKE, &keys[..], vec![b"1".to_vec(), b"1".to_vec()]),
+            (&script::PUT, key("put"), vec![b"+".to_vec(), briefly()]),
+            (&script::FORGET, key("put"), Vec::new()),
+            (&script::ADD, key("add"), vec![briefly()]),
+            (&script::FORGET, key("add"), Vec::new()),
+            (&script::TAKE, key("take"), vec![b"1".to_vec(), b"1".to_vec()]),
             // Of nobody's session.
-            (&script::REVOKE, &[], vec![briefly(), channel.clone().into(), Vec::new()]),
+            (&script::REVOKE, Vec::new(), vec![briefly(), channel.clone().into(), Vec::new()]),
         ];
         for (script, keys, arguments) in trials {
-            script.run::<Value>(connection.clone(), keys, &arguments).await.map_err(failed)?;
+            script.run::<Value>(connection.clone(), &keys, &arguments).await.map_err(failed)?;
         }
         let mut subscription = self.client().get_async_pubsub().await.map_err(failed)?;
         subscription.subscribe(channel).await.map_err(failed)

@@ -3,7 +3,7 @@ use std::time::Duration;
 use portcullis_domain::port::{AttemptCounters, CachedSession, RateLimiter, SessionCache, StoreError};
 
 use super::{LONG, Server, connect, live, patient, quota, session};
-use crate::Options;
+use crate::{Options, Redis};
 
 /// The keys of a server, by its own word.
 async fn keys(server: &Server) -> Vec<String> {
@@ -12,10 +12,26 @@ async fn keys(server: &Server) -> Vec<String> {
     redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("listed")
 }
 
+/// Without the trial of a start, and the keys of that.
+fn unchecked(server: &Server) -> Redis {
+    Redis::new(&server.url(), patient()).expect("a URL")
+}
+
+#[tokio::test]
+async fn a_start_leaves_no_key_behind() {
+    let server = Server::start(&[]);
+    connect(&server, patient()).await;
+    let begun = std::time::Instant::now();
+    // Less than the second that one of them would live if it were left to end by itself.
+    while !keys(&server).await.is_empty() {
+        assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", keys(&server).await);
+    }
+}
+
 #[tokio::test]
 async fn every_key_expires_by_itself() {
     let server = Server::start(&[]);
-    let redis = connect(&server, patient()).await;
+    let redis = unchecked(&server);
     redis.put(session(1), live(), LONG).await.expect("put");
     redis.revoke(&[session(2)], LONG).await.expect("revoked");
     redis.take("key", quota(5)).await.expect("taken");
@@ -33,7 +49,7 @@ async fn every_key_expires_by_itself() {
 #[tokio::test]
 async fn keys_hold_no_address_and_are_short_and_plain() {
     let server = Server::start(&[]);
-    let redis = connect(&server, patient()).await;
+    let redis = unchecked(&server);
     for key in ["jane@example.com", "\u{0}\r\nFLUSHALL\r\n", &"k".repeat(1_000_000), ""] {
         redis.take(key, quota(5)).await.expect("taken");
         redis.add(key, LONG).await.expect("counted");
@@ -62,7 +78,7 @@ async fn services_with_prefixes_of_their_own_share_a_server() {
 #[tokio::test]
 async fn a_bucket_that_is_full_again_is_not_kept() {
     let server = Server::start(&[]);
-    let redis = connect(&server, patient()).await;
+    let redis = unchecked(&server);
     let verdict = redis
         .take("key", portcullis_domain::port::Quota { period: Duration::from_millis(100), ..quota(1) })
         .await
@@ -75,7 +91,7 @@ async fn a_bucket_that_is_full_again_is_not_kept() {
 #[tokio::test]
 async fn a_quota_made_narrower_does_not_refuse_for_longer_than_its_period() {
     let server = Server::start(&[]);
-    let redis = connect(&server, patient()).await;
+    let redis = unchecked(&server);
     assert!(redis.take("key", quota(1)).await.expect("taken").is_allowed);
     let narrower = portcullis_domain::port::Quota { period: Duration::from_secs(10), ..quota(2) };
     let verdict = redis.take("key", narrower).await.expect("answered");
@@ -88,7 +104,7 @@ async fn a_quota_made_narrower_does_not_refuse_for_longer_than_its_period() {
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_that_the_server_forgot_are_sent_again() {
     let server = Server::start(&[]);
-    let redis = connect(&server, patient()).await;
+    let redis = unchecked(&server);
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -115,7 +131,7 @@ async fn scripts_that_the_server_forgot_are_sent_again() {
 #[tokio::test]
 async fn a_key_that_another_program_uses_fails_and_is_no_outage() {
     let server = Server::start(&[]);
-    let redis = connect(&server, patient()).await;
+    let redis = unchecked(&server);
     server.say(&format!("LPUSH portcullis:session:{} 1", session(1)));
     assert!(matches!(redis.get(session(1)).await, Err(StoreError::Corrupt(_))));
     assert!(matches!(redis.put(session(1), live(), LONG).await, Err(StoreError::Corrupt(_))));

@@ -173,3 +173,17 @@ async fn a_database_of_its_own_can_be_chosen() {
     assert_eq!(other.add("key", super::LONG).await.expect("counted"), 1);
     assert!(matches!(refusal(&format!("{url}/99")).await, OpenError::Engine { .. }));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_start_at_once_are_all_let_in() {
+    let server = Server::start(&[]);
+    for _ in 0..10 {
+        let starts = (0..10).map(|_| {
+            let url = server.url();
+            tokio::spawn(async move { Redis::connect(&url, patient()).await.map(drop) })
+        });
+        for start in futures::future::join_all(starts).await {
+            start.expect("no panic").expect("let in");
+        }
+    }
+}
