@@ -14,5 +14,6 @@ mod load;
 mod race;
 mod secrecy;
 mod session;
+mod slow_reader;
 mod timing;
 mod walkthrough;

@@ -1,5 +1,6 @@
 //! The OpenAPI document and the two pages that show it.
 
+use hyper::body::Bytes;
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, endpoint::make_sync, get, http::header};
 use poem_openapi::{OpenApi, OpenApiService};
 
@@ -17,7 +18,9 @@ pub(super) fn routes<A: OpenApi + 'static>(service: &OpenApiService<A, ()>) -> R
         .at("/redoc", get(page(service.redoc_html())))
 }
 
+/// The text is in memory once, however many are sent it at a time: the pages are megabytes.
 fn text(body: String, content_type: &'static str) -> impl Endpoint {
+    let body = Bytes::from(body);
     make_sync(move |_| Response::builder().content_type(content_type).body(body.clone()))
 }
 
