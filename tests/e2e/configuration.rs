@@ -103,11 +103,7 @@ fn a_value_that_does_not_fit_is_named_with_its_setting_and_what_would() {
         ("PUBLIC_URL", "not a url", &["not a URL", "`http` or `https` URL"]),
         ("PUBLIC_URL", "ftp://example.com", &["neither"]),
         ("PUBLIC_URL", "http://[::1", &["not a URL"]),
-        (
-            "DATABASE_URL",
-            "postgres://jane:qu1et@127.0.0.1:1/x",
-            &["no PostgreSQL answers at", "start it"],
-        ),
+        ("DATABASE_URL", "postgres://jane:qu1et@127.0.0.1:1/x", &["no PostgreSQL answers at", "start it"]),
         ("DATABASE_URL", "mysql://jane:qu1et@localhost", &["not an address of a SQLite file", "sqlite:PATH"]),
         ("MASTER_KEY", KEY, &["15 bytes long, not 32", "base64"]),
         ("MASTER_KEY", "qu1et!", &["not base64"]),
