@@ -13,9 +13,7 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse, Object,
-    error::{
-        AuthorizationError, ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError,
-    },
+    error::{AuthorizationError, ContentTypeError},
     payload::{Json, Payload},
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::Type,
@@ -162,11 +160,9 @@ impl Failure {
                 ReadBodyError::PayloadTooLarge => Self::new(Code::PayloadTooLarge),
                 _ => Self::invalid("the body cannot be read"),
             }
-        } else if error.is::<ParseRequestPayloadError>()
-            || error.is::<ParsePathError>()
-            || error.is::<ParseParamError>()
-        {
-            // Their texts repeat what was sent, which may be a secret.
+        } else if error.status().is_client_error() {
+            // What does not parse, and whatever else the framework blames on the request. Its texts repeat what was sent,
+            // which may be a secret.
             Self::new(Code::ValidationFailed)
         } else {
             Self::new(Code::Internal).caused_by(error.to_string())
