@@ -20,8 +20,6 @@ use super::error::Failure;
 
 /// The largest body.
 const MAX_LENGTH: usize = 64 * 1024;
-/// A larger body is read and dropped up to here, so that a client that is still sending hears why.
-const MAX_DRAINED: usize = 8 * 1024 * 1024;
 /// How much of an unknown field's name is repeated.
 const MAX_NAME_SHOWN: usize = 64;
 
@@ -60,19 +58,13 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
 
 async fn read(body: poem::Body) -> Result<Vec<u8>> {
     let mut stream = body.into_bytes_stream();
-    let (mut bytes, mut length) = (Vec::new(), 0);
+    let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Failure::invalid("the body cannot be read"))?;
-        length += chunk.len();
-        if length > MAX_DRAINED {
-            break;
+        if bytes.len() + chunk.len() > MAX_LENGTH {
+            return Err(Failure::new(Code::PayloadTooLarge).into());
         }
-        if length <= MAX_LENGTH {
-            bytes.extend_from_slice(&chunk);
-        }
-    }
-    if length > MAX_LENGTH {
-        return Err(Failure::new(Code::PayloadTooLarge).into());
+        bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
 }

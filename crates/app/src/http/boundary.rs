@@ -12,7 +12,7 @@ use portcullis_domain::{Identity, code::Code};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{allow::Allow, error::Failure};
+use super::{allow::Allow, error::Failure, unread::Unread};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
@@ -66,6 +66,7 @@ impl<E: Endpoint> Endpoint for Boundary<E> {
             request_id(&request).unwrap_or_else(|| self.identity.new_id::<Uuid>(clock.now()).to_string());
         let method = request.method().clone();
         request.set_data(self.identity.clone());
+        let unread = Unread::of(&mut request);
         let span = tracing::info_span!("request", id = %request_id);
         let (mut response, route) = self.answer(request, &request_id).instrument(span.clone()).await;
         span.in_scope(|| {
@@ -75,6 +76,11 @@ impl<E: Endpoint> Endpoint for Boundary<E> {
             tracing::info!(%method, route, status, milliseconds, "answered");
         });
         add_headers(&mut response, &request_id);
+        if let Some(unread) = unread
+            && !unread.drop_rest().await
+        {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok(response)
     }
 }

@@ -10,6 +10,7 @@ mod document;
 mod error;
 mod health;
 mod timestamp;
+mod unread;
 mod user;
 
 use std::{sync::Arc, time::Duration};
