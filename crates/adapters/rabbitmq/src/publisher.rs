@@ -18,8 +18,9 @@ use crate::{
     url,
 };
 
-/// Messages of one call that are under way at a time.
+/// Messages of one call that are under way at a time, and how long their data are together; one message always is.
 const WINDOW: usize = 512;
+const WINDOW_BYTES: usize = 8 << 20;
 /// How often the time between two attempts to connect doubles.
 const DOUBLINGS: u32 = 6;
 
@@ -152,10 +153,10 @@ impl RabbitMq {
             let returned = self.send(&channel, &encoded).await?;
             Ok((channel, returned))
         };
-        // Where a connection is lost, lapin logs what it then cannot send, whole.
+        // What is sent at the moment at which a connection is lost, lapin logs whole (at its lowest level).
         let (channel, returned) = match sending.with_subscriber(NoSubscriber::new()).await {
             Ok(sent) => sent,
-            // The channel is as good as before, but for its confirms, which are all there.
+            // A queue is full or a disk is; the connection is sound.
             Err(error @ SendError::Refused(_)) => return Err(unavailable(error)),
             Err(error) => {
                 warn!(address = url::address(&self.uri), error = %Chain(&error), "the connection to the broker is given up");
@@ -178,11 +179,24 @@ impl Publisher for RabbitMq {
             return Ok(());
         }
         let link = self.link().await.map_err(unavailable)?;
-        for window in messages.chunks(WINDOW) {
+        let mut rest = messages;
+        while !rest.is_empty() {
+            let (window, later) = rest.split_at(window(rest));
             self.publish_window(&link, window).await?;
+            rest = later;
         }
         Ok(())
     }
+}
+
+/// How many of the first messages are sent before their confirms are waited for.
+fn window(messages: &[Message]) -> usize {
+    let mut bytes = 0;
+    let fit = |message: &&Message| {
+        bytes += message.data.as_str().len();
+        bytes <= WINDOW_BYTES
+    };
+    messages.iter().take(WINDOW).take_while(fit).count().max(1)
 }
 
 fn exchange(name: &str) -> Result<ShortString, ConnectError> {
@@ -220,5 +234,33 @@ impl fmt::Debug for RabbitMq {
             .field("address", &url::address(&self.uri))
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use portcullis_domain::event::{EventData, EventType};
+
+    use super::*;
+
+    fn messages(lengths: &[usize]) -> Vec<Message> {
+        let message = |length: &usize| Message {
+            id: uuid::Uuid::nil().into(),
+            event_type: EventType::new("x"),
+            stream: uuid::Uuid::nil().into(),
+            version: 1,
+            time: DateTime::UNIX_EPOCH,
+            data: EventData::from_stored("x".repeat(*length)),
+        };
+        lengths.iter().map(message).collect()
+    }
+
+    #[test]
+    fn what_is_under_way_at_a_time_is_bounded() {
+        assert_eq!(window(&messages(&[10; 600])), 512);
+        assert_eq!(window(&messages(&[1 << 20; 20])), 8);
+        assert_eq!(window(&messages(&[9 << 20, 1])), 1);
+        assert_eq!(window(&messages(&[0])), 1);
     }
 }

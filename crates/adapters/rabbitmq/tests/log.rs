@@ -59,12 +59,16 @@ async fn the_log_says_when_the_broker_comes_and_goes_and_nothing_of_what_message
         "without queues all come back: {outcome:?}"
     );
     broker.bind("consumer", "#").await;
-    broker.proxy.cut_after(20_000);
-    broker.publisher.publish(&batch).await.expect_err("the line is cut in the middle");
-    broker.publisher.publish(&batch).await.expect_err("the line is cut");
-    broker.proxy.mend();
-    while broker.publisher.publish(&batch).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    for round in 1..=10 {
+        broker.proxy.cut_after(20_000 * round);
+        let calls = (0..4).map(|_| broker.publisher.publish(&batch));
+        let outcomes = futures::future::join_all(calls).await;
+        assert!(outcomes.iter().any(Result::is_err), "the line is cut in the middle");
+        broker.publisher.publish(&batch).await.expect_err("the line is cut");
+        broker.proxy.mend();
+        while broker.publisher.publish(&batch).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
     let log = String::from_utf8(log.0.lock().expect("free").clone()).expect("text");
     for line in

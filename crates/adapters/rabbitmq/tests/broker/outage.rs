@@ -48,6 +48,9 @@ async fn between_attempts_to_connect_calls_fail_at_once() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert!(calls > 50, "{calls} calls failed");
+    // After 10, 20, 40, 80, 160 and 320 ms, and the one before.
+    let attempts = broker.proxy.connected() - 1;
+    assert!((3..=8).contains(&attempts), "{attempts} attempts to connect");
     let away = broker.publisher.check().await.expect_err("the broker is away");
     assert!(away.is_outage(), "{away}");
     broker.proxy.mend();

@@ -48,14 +48,9 @@ impl Proxy {
         let (lines, limit, counted) = (line.clone(), allowance.clone(), count.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
                 if *lines.borrow() != Line::Cut {
-                    tokio::spawn(carry(
-                        client,
-                        (host.clone(), port),
-                        lines.clone(),
-                        limit.clone(),
-                        counted.clone(),
-                    ));
+                    tokio::spawn(carry(client, (host.clone(), port), lines.clone(), limit.clone()));
                 }
             }
         });
@@ -93,7 +88,7 @@ impl Proxy {
         self.line.send_replace(Line::Open);
     }
 
-    /// How many connections were made since the start.
+    /// How many connections were begun since the start, whatever became of them.
     pub(crate) fn connected(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }
@@ -104,10 +99,8 @@ async fn carry(
     server: (String, u16),
     line: watch::Sender<Line>,
     allowance: Arc<AtomicI64>,
-    count: Arc<AtomicUsize>,
 ) {
     let Ok(server) = TcpStream::connect(server).await else { return };
-    count.fetch_add(1, Ordering::SeqCst);
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let (mut cut, unlimited) = (line.subscribe(), AtomicI64::new(i64::MAX));
     tokio::select! {
