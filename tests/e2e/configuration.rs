@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread,
@@ -53,7 +54,7 @@ fn finish(mut command: Command) -> Output {
 
 /// The one line with which a command refuses its settings, and writes nothing.
 #[track_caller]
-fn refusal(folder: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+pub(crate) fn refusal(folder: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
     let before = contents(folder);
     let mut command = portcullis(folder);
     command.args(arguments).envs(settings.iter().copied());
@@ -70,13 +71,17 @@ fn refusal(folder: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Stri
 
 /// A refusal that names the setting first, and holds these words: what is wrong and what to do.
 #[track_caller]
-fn expect_refusal(folder: &Path, settings: &[(&str, &str)], setting: &str, words: &[&str]) {
+pub(crate) fn expect_refusal(folder: &Path, settings: &[(&str, &str)], setting: &str, words: &[&str]) {
     let line = refusal(folder, settings, &["serve"]);
     let named = line.strip_prefix("portcullis: ").and_then(|line| line.strip_prefix(setting));
     assert!(named.is_some_and(|rest| rest.starts_with([' ', ':'])), "{setting} is not named first: {line}");
     for word in words {
         assert!(line.contains(word), "no {word:?} in: {line}");
     }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
 }
 
 fn folder() -> TempDir {
@@ -180,6 +185,31 @@ fn a_data_folder_that_cannot_be_used_is_refused() {
 }
 
 #[test]
+fn a_data_folder_that_others_may_write_to_is_refused_and_one_that_they_may_read_is_not() {
+    for mode in [0o777, 0o775, 0o722, 0o1777, 0o2770] {
+        let folder = folder();
+        let data = folder.path().join("portcullis-data");
+        fs::create_dir(&data).expect("a folder");
+        set_mode(&data, mode);
+        let shown = format!("(mode {mode:04o})");
+        let words = ["portcullis-data", "users other than its owner may write", &shown, "chmod go-w"];
+        expect_refusal(folder.path(), &[], "DATA_DIR", &words);
+        // Whatever the key is, the database would be others' to replace.
+        let key = ("MASTER_KEY", "cXVpZXQtbWFzdGVyLWtleS1xdWlldC1tYXN0ZXIta2U=");
+        expect_refusal(folder.path(), &[key], "DATA_DIR", &words);
+        assert!(refusal(folder.path(), &[], &["migrate"]).contains(&shown));
+    }
+    let folder = folder();
+    let data = folder.path().join("portcullis-data");
+    fs::create_dir(&data).expect("a folder");
+    set_mode(&data, 0o755);
+    let mut migrate = portcullis(folder.path());
+    migrate.arg("migrate");
+    let output = finish(migrate);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_database_that_cannot_be_there_is_refused() {
     let folder = folder();
     fs::create_dir_all(folder.path().join("portcullis-data/inner")).expect("a folder");
@@ -276,10 +306,25 @@ async fn without_the_right_master_key_the_data_is_not_touched() {
         "MASTER_KEY",
         &["(environment)", "that this database was made with"],
     );
-    for wrong in [other, "no key", ""] {
+    for (wrong, words) in [
+        (other, "that this database was made with"),
+        ("no key", "does not hold 32 bytes"),
+        ("", "does not hold 32 bytes"),
+    ] {
         fs::write(&key, wrong).expect("a file");
-        expect_refusal(server.folder(), &[port], "MASTER_KEY", &[]);
+        set_mode(&key, 0o600);
+        expect_refusal(server.folder(), &[port], "MASTER_KEY", &[words]);
     }
+
+    // Nor with the right one, where others could have read it.
+    fs::write(&key, &own).expect("a file");
+    set_mode(&key, 0o640);
+    expect_refusal(
+        server.folder(),
+        &[port],
+        "MASTER_KEY",
+        &["users other than its owner", "(mode 0640)", "chmod 600"],
+    );
 
     // With the right one from wherever it comes the data is there.
     fs::remove_file(&key).expect("it goes");

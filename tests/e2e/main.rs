@@ -3,6 +3,7 @@
 mod client;
 mod database;
 mod server;
+mod stack;
 
 mod account;
 mod audit;
@@ -12,6 +13,7 @@ mod crash;
 mod hostile;
 mod load;
 mod race;
+mod replicas;
 mod secrecy;
 mod session;
 mod slow_reader;

@@ -10,6 +10,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use crate::stack::{self, Place};
+
 /// How long anything that happens at once may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -19,6 +21,8 @@ pub(crate) struct Server {
     settings: Vec<(String, String)>,
     child: Child,
     url: String,
+    /// Where it keeps its data, when that is on other servers; swept up after it.
+    _place: Option<Place>,
 }
 
 /// The program, without any of this process's environment but the path to other programs.
@@ -36,13 +40,15 @@ impl Server {
 
     /// Starts a service with these settings besides.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
-        let cheap = [("PORT", "0"), ("TOKEN_ISSUER", "e2e"), ("SCRYPT_LOG_N", "10"), ("SCRYPT_P", "1")];
-        let settings =
-            cheap.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let folder = tempfile::tempdir().expect("a folder");
-        let settings: Vec<_> = settings.collect();
-        let (child, url) = spawn(folder.path(), &settings);
-        Self { folder, settings, child, url }
+        let place = stack::is_asked_for().then(Place::new);
+        let on_servers = place.as_ref().map(Place::settings).unwrap_or_default();
+        let on_servers: Vec<_> = on_servers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Self::launch(cheap(&[&on_servers, settings].concat()), place)
+    }
+
+    /// Starts a service with these settings besides, wherever they say that its data is.
+    pub(crate) fn start_on(settings: &[(&str, &str)]) -> Self {
+        Self::launch(cheap(settings), None)
     }
 
     /// Starts a service as the README says, without any setting. Only where the default port is taken on this machine it gets
@@ -50,9 +56,13 @@ impl Server {
     pub(crate) fn start_as_printed() -> Self {
         let is_free = std::net::TcpListener::bind("127.0.0.1:8000").is_ok();
         let settings = if is_free { Vec::new() } else { vec![("PORT".to_owned(), "0".to_owned())] };
+        Self::launch(settings, None)
+    }
+
+    fn launch(settings: Vec<(String, String)>, place: Option<Place>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (child, url) = spawn(folder.path(), &settings);
-        Self { folder, settings, child, url }
+        Self { folder, settings, child, url, _place: place }
     }
 
     /// The folder it runs in.
@@ -126,7 +136,8 @@ impl Server {
         panic!("no code was mailed to {email}; the log:\n{}", self.log());
     }
 
-    fn find_code(&self, email: &str) -> Option<String> {
+    /// The same, where it is there already.
+    pub(crate) fn find_code(&self, email: &str) -> Option<String> {
         let to = format!("To: {email}");
         let mut files: Vec<_> =
             fs::read_dir(self.data().join("mail")).ok()?.flatten().map(|entry| entry.path()).collect();
@@ -145,6 +156,13 @@ impl Drop for Server {
             let _ = writeln!(std::io::stderr(), "the service's log:\n{}", self.log());
         }
     }
+}
+
+/// Settings on top of those that make passwords cheap to hash.
+fn cheap(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let cheap = [("PORT", "0"), ("TOKEN_ISSUER", "e2e"), ("SCRYPT_LOG_N", "10"), ("SCRYPT_P", "1")];
+    let all = cheap.iter().chain(settings);
+    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn log_file(folder: &Path) -> PathBuf {

@@ -1,0 +1,204 @@
+//! The servers of the scale stack that the tests were given, and a place of its own on them for each test.
+
+use std::{
+    future::Future,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use lapin::{
+    Channel, Connection, ConnectionProperties, ExchangeKind,
+    options::{
+        BasicAckOptions, BasicGetOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+        QueueDeclareOptions, QueueDeleteOptions,
+    },
+    types::{AMQPValue, FieldTable},
+};
+use serde_json::Value;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// How long a queue outlives a test that was killed before it tidied up, in milliseconds.
+const QUEUE_LIFE: u32 = 600_000;
+
+/// Whether every service is to run on the scale stack: `E2E_STACK=scale`.
+#[expect(clippy::disallowed_methods, reason = "tests are told which stack to use by the environment")]
+pub(crate) fn is_asked_for() -> bool {
+    match std::env::var("E2E_STACK").as_deref() {
+        Ok("scale") => true,
+        Ok("embedded" | "") | Err(_) => false,
+        Ok(other) => panic!("E2E_STACK is {other:?}; there are: embedded, scale"),
+    }
+}
+
+/// The address of a server that the tests were given.
+///
+/// # Panics
+///
+/// When they were given none: nothing is skipped.
+#[expect(clippy::disallowed_methods, reason = "tests are told where the servers are by the environment")]
+fn address(variable: &str, scheme: &str, name: &str, service: &str) -> String {
+    let url = std::env::var(variable).unwrap_or_default();
+    assert!(
+        url.starts_with(scheme),
+        "no {name}: run ./scripts/test, or set {variable} (./scripts/services start {service} starts one)"
+    );
+    url
+}
+
+/// Where PostgreSQL is.
+pub(crate) fn postgres() -> String {
+    address("DATABASE_URL", "postgres", "PostgreSQL", "postgres")
+}
+
+/// Where Redis is.
+pub(crate) fn redis() -> String {
+    address("REDIS_URL", "redis", "Redis", "redis")
+}
+
+/// Where RabbitMQ is.
+pub(crate) fn rabbitmq() -> String {
+    address("AMQP_URL", "amqp", "RabbitMQ", "rabbitmq")
+}
+
+/// A schema, an exchange, and a queue that takes every message there. On Redis all keys are of random ids, which nobody shares.
+pub(crate) struct Place {
+    name: String,
+}
+
+/// A message as a consumer got it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) id: String,
+    pub(crate) event_type: String,
+    pub(crate) stream: String,
+    pub(crate) version: u64,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let moment = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_micros();
+        let place = Self { name: format!("e2e_{moment}_{}_{number}", std::process::id()) };
+        on_own_runtime(place.make_queue());
+        place
+    }
+
+    /// What leads a service here.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("DATABASE_URL", self.database()),
+            ("REDIS_URL", redis()),
+            ("AMQP_URL", rabbitmq()),
+            ("AMQP_EXCHANGE", self.name.clone()),
+        ]
+    }
+
+    /// The schema's address. The schema itself is made by whoever opens it first.
+    pub(crate) fn database(&self) -> String {
+        let server = postgres();
+        let separator = if server.contains('?') { '&' } else { '?' };
+        format!("{server}{separator}options=-csearch_path%3D{}", self.name)
+    }
+
+    /// What a statement gives, as text; NULL is empty.
+    pub(crate) async fn query(&self, sql: &str) -> Vec<Vec<String>> {
+        let (client, connection) =
+            tokio_postgres::connect(&self.database(), NoTls).await.expect("PostgreSQL answers");
+        tokio::spawn(connection);
+        let answer = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let rows = answer.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|column| row.get(column).unwrap_or_default().to_owned()).collect())
+            }
+            _ => None,
+        });
+        rows.collect()
+    }
+
+    /// Takes what has arrived in the queue since the last time.
+    pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
+        let (_connection, channel) = connect().await;
+        let mut taken = Vec::new();
+        let get = || channel.basic_get(self.name.as_str().into(), BasicGetOptions::default());
+        while let Some(message) = get().await.expect("the queue is there") {
+            message.acker.ack(BasicAckOptions::default()).await.expect("acknowledged");
+            let event: Value = serde_json::from_slice(&message.data).expect("JSON");
+            let text = |name: &str| event[name].as_str().expect("a text").to_owned();
+            let version = event["streamversion"].as_u64().expect("a number");
+            taken.push(Delivery {
+                id: text("id"),
+                event_type: text("type"),
+                stream: text("subject"),
+                version,
+            });
+        }
+        taken
+    }
+
+    /// Makes the exchange, which is as the service makes it, and the queue.
+    pub(crate) async fn make_queue(&self) {
+        let (_connection, channel) = connect().await;
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let name = self.name.as_str();
+        channel
+            .exchange_declare(name.into(), ExchangeKind::Topic, durable, FieldTable::default())
+            .await
+            .expect("an exchange");
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let mut life = FieldTable::default();
+        life.insert("x-expires".into(), AMQPValue::LongUInt(QUEUE_LIFE));
+        channel.queue_declare(name.into(), durable, life).await.expect("a queue");
+        channel
+            .queue_bind(
+                name.into(),
+                name.into(),
+                "#".into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await
+            .expect("bound");
+    }
+
+    /// Takes the queue away: what is published now is taken by none.
+    pub(crate) async fn remove_queue(&self) {
+        let (_connection, channel) = connect().await;
+        channel
+            .queue_delete(self.name.as_str().into(), QueueDeleteOptions::default())
+            .await
+            .expect("deleted");
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        on_own_runtime(async {
+            self.query(&format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name)).await;
+            self.remove_queue().await;
+            let (_connection, channel) = connect().await;
+            let name = self.name.as_str().into();
+            channel.exchange_delete(name, ExchangeDeleteOptions::default()).await.expect("deleted");
+        });
+    }
+}
+
+async fn connect() -> (Connection, Channel) {
+    let connection = Connection::connect(&rabbitmq(), ConnectionProperties::default()).await;
+    let connection = connection.expect("RabbitMQ answers");
+    let channel = connection.create_channel().await.expect("a channel");
+    (connection, channel)
+}
+
+/// Waits for something where nothing can be awaited.
+fn on_own_runtime(work: impl Future<Output = ()> + Send) {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        runtime.expect("a runtime").block_on(work);
+    };
+    let outcome = std::thread::scope(|scope| scope.spawn(run).join());
+    // A second panic would hide what the test itself says.
+    assert!(
+        outcome.is_ok() || std::thread::panicking(),
+        "a place on the servers could not be made or tidied up"
+    );
+}
