@@ -303,7 +303,8 @@ fn scrypt_settings(config: &Config) -> Result<portcullis_scrypt::Settings, Confi
 }
 
 fn master_key_error(config: &Config, error: MasterKeyError) -> ConfigError {
-    config.refuse("MASTER_KEY", error, "restore the file from a back-up, or set MASTER_KEY to the key")
+    let remedy = error.remedy();
+    config.refuse("MASTER_KEY", error, remedy)
 }
 
 fn lost_master_key(config: &Config) -> ConfigError {

@@ -103,7 +103,7 @@ settings! {
         shutdown_grace: Duration = plain("SHUTDOWN_GRACE_SECONDS", "30", form::span(SECONDS, 0..=600));
     }
     "Store and keys" {
-        /// The folder of everything the service keeps: the embedded store, the generated master key and mail files. Only its owner can read it.
+        /// The folder of everything the service keeps: the embedded store, the generated master key and mail files. It is made for its owner alone; one that others may write to is refused.
         data_dir: PathBuf = plain("DATA_DIR", "./portcullis-data", form::folder());
         /// The store. `sqlite:` without a path is the file in `DATA_DIR`.
         database_url: Option<StoreAddress> = address("DATABASE_URL", "`portcullis.db` in `DATA_DIR`", form::database());
