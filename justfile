@@ -20,6 +20,10 @@ test *arguments:
 chaos-embedded rounds="200":
     CHAOS_ROUNDS={{ rounds }} cargo test -p portcullis-cli --test e2e crash::
 
+# Kill PostgreSQL, Redis, RabbitMQ and two replicas under load, so many times in all, and check that nothing is lost
+chaos rounds="20":
+    CHAOS_ROUNDS={{ rounds }} cargo test -p portcullis-cli --test e2e chaos:: -- --ignored
+
 # Format the code
 format:
     cargo fmt --all

@@ -7,6 +7,7 @@ mod stack;
 
 mod account;
 mod audit;
+mod chaos;
 mod command_line;
 mod configuration;
 mod crash;

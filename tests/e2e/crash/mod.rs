@@ -34,23 +34,23 @@ const LATEST_KILL: u64 = 300;
 const LEEWAY: (&str, &str) = ("REFRESH_REUSE_LEEWAY_SECONDS", "300");
 
 /// Chosen by the seed: the same for the same.
-fn draw(seed: u64, round: u64, below: u64) -> u64 {
+pub(crate) fn draw(seed: u64, round: u64, below: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     (seed, round).hash(&mut hasher);
     hasher.finish() % below
 }
 
 #[expect(clippy::disallowed_methods, reason = "what `just chaos-embedded` chooses comes this way")]
-fn chosen(name: &str) -> Option<u64> {
+pub(crate) fn chosen(name: &str) -> Option<u64> {
     Some(std::env::var(name).ok()?.parse().expect("a whole number"))
 }
 
 /// Written past the capture of a test's output: how to repeat a run is worth knowing even when it succeeded.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("a place to write to");
 }
 
-fn audit(server: &Server) -> (usize, usize) {
+pub(crate) fn audit(server: &Server) -> (usize, usize) {
     let output = server.command(&["audit", "verify"]).output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
