@@ -16,6 +16,18 @@ run *arguments:
 test *arguments:
     ./scripts/test {{ arguments }}
 
+# The end-to-end tests of accounts, sessions, races and hostile input on PostgreSQL, Redis and RabbitMQ; the others name the stack they run on, or look into a SQLite file
+test-scale:
+    E2E_STACK=scale ./scripts/test -p portcullis-cli --test e2e -- account:: session:: race:: hostile:: --skip crash:: --skip replicas:: --skip chaos::
+
+# Start PostgreSQL, Redis and RabbitMQ and print their variables: `eval "$(just up)"`
+up:
+    @./scripts/services start
+
+# Stop what `just up` started, and delete its data
+down:
+    ./scripts/services stop
+
 # Kill the service under load so many times, and check that nothing it acknowledged is lost
 chaos-embedded rounds="200":
     CHAOS_ROUNDS={{ rounds }} cargo test -p portcullis-cli --test e2e crash::

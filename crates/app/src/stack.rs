@@ -18,6 +18,7 @@ use portcullis_redis::{Redis, Revocation};
 use portcullis_scrypt::{Parameters, Scrypt};
 use portcullis_smtp::MailFolder;
 use thiserror::Error;
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use crate::{
     config::{Config, ConfigError},
@@ -216,7 +217,8 @@ async fn open_broker(config: &Config, port: u16) -> Result<Option<Arc<RabbitMq>>
     let options =
         portcullis_rabbitmq::Options { exchange, ..portcullis_rabbitmq::Options::new(config.base_url(port)) };
     let broker = RabbitMq::new(url.expose(), options).map_err(|error| refuse(&error))?;
-    match broker.check().await {
+    // What it would log of a failure is said here, once.
+    match broker.check().with_subscriber(NoSubscriber::new()).await {
         Ok(()) => {}
         Err(error) if error.is_outage() => tracing::warn!("{}", chain(&error)),
         Err(error) => return Err(refuse(&error)),

@@ -2,14 +2,16 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::{Registry, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Registry, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::{Config, LogFormat};
 
 /// Starts the process's logs, panics included. Called once, by the program.
 pub fn start_logs(config: &Config) {
     let is_terminal = io::stderr().is_terminal();
-    let registry = Registry::default().with(config.log_level.clone());
+    // RabbitMQ's library logs, from threads of its own, what the adapter says already; and at its lowest level messages, whole.
+    let levels = config.log_level.clone().with_target("lapin", LevelFilter::OFF);
+    let registry = Registry::default().with(levels);
     match config.log_format_on(is_terminal) {
         LogFormat::Human => {
             let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(is_terminal);

@@ -4,7 +4,6 @@ use reqwest::Url;
 
 use crate::{
     configuration::{expect_refusal, refusal},
-    server::portcullis,
     stack,
 };
 
@@ -32,7 +31,7 @@ fn other_database(server: &str) -> String {
 #[test]
 fn a_server_that_does_not_let_it_in_is_named_by_its_setting() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (postgres, redis) = (stack::postgres(), stack::redis());
+    let (postgres, redis, rabbitmq) = (stack::postgres(), stack::redis(), stack::rabbitmq());
     let refused: &[&str] = &["refuses the user", "password", "correct"];
     for (setting, url, words) in [
         ("DATABASE_URL", wrong_password(&postgres), refused),
@@ -40,26 +39,11 @@ fn a_server_that_does_not_let_it_in_is_named_by_its_setting() {
         ("DATABASE_URL", other_database(&postgres), &["is not there", "create the database"]),
         ("DATABASE_URL", "postgres://jane:qu1et@127.0.0.1:1/x".to_owned(), &["no PostgreSQL answers"]),
         ("REDIS_URL", stranger(&redis), refused),
+        ("AMQP_URL", wrong_password(&rabbitmq), refused),
+        ("AMQP_URL", stranger(&rabbitmq), refused),
     ] {
         expect_refusal(folder.path(), &[("PORT", "0"), (setting, &url)], setting, words);
         let line = refusal(folder.path(), &[("PORT", "0"), (setting, &url)], &["serve"]);
         assert!(!line.contains("qu1et"), "it shows a password: {line}");
-    }
-}
-
-/// Its adapter logs the attempt that failed, so that the refusal is the last line and not the only one.
-#[test]
-fn a_broker_that_does_not_let_it_in_is_named_by_its_setting() {
-    let rabbitmq = stack::rabbitmq();
-    for url in [wrong_password(&rabbitmq), stranger(&rabbitmq)] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let settings = [("PORT", "0"), ("AMQP_URL", url.as_str())];
-        let output = portcullis(folder.path()).arg("serve").envs(settings).output().expect("it runs");
-        let stderr = String::from_utf8(output.stderr).expect("text");
-        assert_eq!(output.status.code(), Some(2), "{stderr}");
-        let line = stderr.lines().last().expect("a line");
-        assert!(line.starts_with("portcullis: AMQP_URL ") && line.contains("refuses the user"), "{stderr}");
-        assert!(!stderr.contains("qu1et"), "it shows a password: {stderr}");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "something was written");
     }
 }
