@@ -16,7 +16,7 @@ use poem::{Body, Request, http::header, web::headers::HeaderMapExt};
 /// Beyond this the connection is closed after the answer.
 const MAX_LENGTH: usize = 8 * 1024 * 1024;
 /// How long a client may take over the rest.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A request's body, shared between whoever reads it and whoever drops the rest.
 #[derive(Clone)]

@@ -41,6 +41,7 @@ impl Fault for ReadThenRotate {
         session.rotated_at = rotation.at;
         session.last_seen_at = rotation.at;
         session.expires_at = rotation.expires_at;
+        session.origin = rotation.origin;
         put(memory, RowChange::PutSession(session.clone())).await;
         Ok(RotateOutcome::Rotated(session))
     }
