@@ -37,6 +37,8 @@ const ABSENCE: Duration = Duration::from_secs(1);
 const AFTERMATH: Duration = Duration::from_secs(1);
 /// How long the events of the run may take to arrive once everything is back.
 const BACKLOG: Duration = Duration::from_secs(120);
+/// How long the consumer may take over what the broker has by then.
+const DELIVERY: Duration = Duration::from_secs(30);
 
 /// From a kill until everything says that it is up.
 struct Outage {
@@ -154,7 +156,7 @@ fn replay(installation: &Installation) -> usize {
 
 /// Waits until the consumer has seen as many messages as there are events, and then compares them one by one.
 async fn check_messages(consumer: &Consumer, events: &[(String, u64, String, String)], dead_letters: usize) {
-    let deadline = Instant::now() + BACKLOG;
+    let deadline = Instant::now() + DELIVERY;
     while consumer.seen().ids.len() < events.len() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
