@@ -286,7 +286,7 @@ contract! {
         messages_of_calls_that_follow_each_other_arrive_in_order,
         messages_of_calls_made_at_once_keep_the_order_of_their_call,
     ]
-    "A message that no queue takes is not lost in silence: the call fails." => [
+    "A message that no queue takes is not lost in silence: the call fails and names the first such message, and all before it have been taken over." => [
         a_message_that_no_queue_takes_fails_the_call,
         of_many_messages_the_one_that_no_queue_takes_is_named,
         messages_fail_from_when_their_queue_is_taken_away_until_one_is_back,

@@ -14,7 +14,7 @@ use crate::{
 ///
 /// * `Ok` means that the broker keeps every message durably in at least one queue.
 /// * Messages of one call arrive in their order, and so do the messages of calls that follow each other.
-/// * A message that no queue takes is not lost in silence: the call fails.
+/// * A message that no queue takes is not lost in silence: the call fails and names the first such message, and all before it have been taken over.
 /// * After a failure any of the messages may have arrived: the caller publishes them all again, and consumers tell them by their id.
 /// * A broker that is away fails the call within a deadline, and calls succeed again by themselves once it is back.
 #[cfg_attr(feature = "mock", mockall::automock)]
