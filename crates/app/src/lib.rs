@@ -4,6 +4,7 @@
 //! use cases without a server.
 
 mod app;
+mod causes;
 pub mod config;
 mod data_folder;
 mod dependency;

@@ -21,13 +21,14 @@ use thiserror::Error;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use crate::{
+    causes::chain,
     config::{Config, ConfigError},
     data_folder,
     dependency::Dependency,
     master_key::{self, MasterKeyError},
     session_cache::{self, TwoLevels},
     store::Store,
-    subscription::{self, BrokerSubscription, Handler, MailerSubscription, chain},
+    subscription::{self, BrokerSubscription, Handler, MailerSubscription},
 };
 
 /// Mail files go here, under the data folder.

@@ -1,7 +1,7 @@
 //! The outermost layer: gives each request its id, its time limit and its line in the log, and turns whatever went wrong inside,
 //! panics included, into the one error shape.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{error::Error as _, panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt;
 use poem::{
@@ -13,6 +13,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{allow::Allow, error::Failure, unread::Unread};
+use crate::causes::chain;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
@@ -95,13 +96,7 @@ fn request_id(request: &Request) -> Option<String> {
 
 /// What the service is to blame for is an error with its causes; what a client is to blame for is a line for the curious.
 fn log_failure(failure: &Failure) {
-    let mut causes = String::new();
-    let mut cause = std::error::Error::source(failure);
-    while let Some(error) = cause {
-        causes.push_str(": ");
-        causes.push_str(&error.to_string());
-        cause = error.source();
-    }
+    let causes = failure.source().map(|cause| format!(": {}", chain(cause))).unwrap_or_default();
     let code = failure.code();
     match code {
         Code::Internal | Code::Timeout => tracing::error!("{} {}{causes}", code.as_str(), code.name()),

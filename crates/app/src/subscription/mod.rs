@@ -18,6 +18,8 @@ use uuid::Uuid;
 pub(crate) use broker::BrokerSubscription;
 pub(crate) use mailer::MailerSubscription;
 
+use crate::causes::chain;
+
 /// How many events are read at once.
 const BATCH: usize = 100;
 /// How long a replica that died keeps the others waiting.
@@ -212,10 +214,4 @@ pub(crate) async fn replay(
 fn jittered(wait: Duration, holder: Uuid) -> Duration {
     let [.., share] = *holder.as_bytes();
     wait / 2 + wait / 2 * u32::from(share) / u32::from(u8::MAX)
-}
-
-/// An error with all that caused it, in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
