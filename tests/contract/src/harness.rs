@@ -95,8 +95,10 @@ pub struct Delivered {
     pub to: Vec<String>,
     /// The subject.
     pub subject: String,
-    /// The text; line ends in either convention.
+    /// The plain text; line ends in either convention.
     pub text: String,
+    /// The HTML, where the mail has such a form beside the text; line ends in either convention.
+    pub html: Option<String>,
     /// The names of all headers that were sent, where mails have headers.
     pub headers: Vec<String>,
 }

@@ -261,12 +261,16 @@ contract! {
         every_mail_that_was_taken_over_arrives_once,
         mails_sent_together_are_not_mixed_up,
     ]
-    "Subject and text arrive as given, in any script." => [
+    "Subject, text and HTML arrive as given, in any script." => [
         subject_and_text_arrive_in_any_script,
+        html_arrives_beside_the_text_in_any_script,
         lines_of_any_length_arrive,
         lines_that_mean_something_to_transports_arrive,
         line_ends_in_a_subject_make_no_headers,
         an_empty_text_and_an_empty_subject_arrive,
+    ]
+    "A mail without HTML arrives as its text alone." => [
+        a_text_without_html_is_not_made_html,
     ]
 }
 

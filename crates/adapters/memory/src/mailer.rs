@@ -58,7 +58,7 @@ mod tests {
         });
         for subject in ["first", "second"] {
             let to = Email::new("jane@example.com");
-            let mail = Mail { to, subject: subject.to_owned(), text: "text".to_owned() };
+            let mail = Mail { to, subject: subject.to_owned(), text: "text".to_owned(), html: None };
             outbox.send(&mail).await.expect("kept");
             tokio::task::yield_now().await;
         }

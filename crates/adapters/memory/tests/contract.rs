@@ -100,6 +100,7 @@ impl MailerHarness for Mailbox {
             to: vec![mail.to.into_string()],
             subject: mail.subject,
             text: mail.text,
+            html: mail.html,
             headers: Vec::new(),
         };
         self.0.mails().into_iter().map(delivered).collect()

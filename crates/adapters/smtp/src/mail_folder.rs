@@ -5,14 +5,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use lettre::{address::AddressError, message::Mailbox};
 use portcullis_domain::port::{Clock, Entropy, Mail, MailError, Mailer};
 use thiserror::Error;
 use tracing::info;
-use uuid::Uuid;
 
-use crate::{file, message::compose};
+use crate::{
+    file,
+    message::{Way, compose, new_id},
+};
 
 /// Delivers mail into a folder, a file each, named `<time>-<id>.eml` so that they list in the order in which they were sent.
 ///
@@ -58,21 +59,14 @@ impl MailFolder {
     pub fn path(&self) -> &Path {
         &self.folder
     }
-
-    fn new_id(&self, now: DateTime<Utc>) -> Uuid {
-        let mut random = [0; 10];
-        self.entropy.fill(&mut random);
-        let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
-        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
-    }
 }
 
 #[async_trait]
 impl Mailer for MailFolder {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let now = self.clock.now();
-        let id = self.new_id(now);
-        let message = compose(mail, &self.from, now, id)?;
+        let id = new_id(self.entropy.as_ref(), now);
+        let message = compose(mail, &self.from, now, id, Way::File)?;
         let name = format!("{}-{id}.eml", now.format("%Y%m%dT%H%M%S%.6fZ"));
         let path = self.folder.join(&name);
         let folder = self.folder.clone();
@@ -128,6 +122,7 @@ mod tests {
             to: Email::new("jane@example.com"),
             subject: "Verify your address".to_owned(),
             text: text.to_owned(),
+            html: None,
         }
     }
 

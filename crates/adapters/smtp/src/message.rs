@@ -4,43 +4,89 @@ use chrono::{DateTime, Utc};
 use email_encoding::headers::{rfc2047, writer::EmailWriter};
 use lettre::{
     Address, Message,
+    address::AddressError,
     message::{
-        Body, Mailbox, SinglePart,
+        Body, Mailbox, MultiPart, SinglePart,
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
-use portcullis_domain::port::{Mail, MailError};
+use portcullis_domain::port::{Entropy, Mail, MailError};
 use uuid::Uuid;
 
 const SUBJECT: &str = "Subject";
 /// What an encoded word begins with (RFC 2047 §2).
 const ENCODED_WORD: &str = "=?";
 
-/// Composes a mail. Subjects and texts in any script are encoded as they must be; a text that can stay as it is does, so that
-/// simple tools can read it.
+/// What a mail is told from others by.
+pub(crate) fn new_id(entropy: &dyn Entropy, now: DateTime<Utc>) -> Uuid {
+    let mut random = [0; 10];
+    entropy.fill(&mut random);
+    let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// Where a mail goes, and so what it may be made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Into a file: whatever can stay as it is does, so that simple tools can read it.
+    File,
+    /// To a server: ASCII alone, which every server takes.
+    Wire,
+}
+
+/// Composes a mail. Subjects, texts and HTML in any script are encoded as they must be.
 pub(crate) fn compose(
     mail: &Mail,
     from: &Mailbox,
     now: DateTime<Utc>,
     id: Uuid,
+    way: Way,
 ) -> Result<Message, MailError> {
-    let to: Address = mail.to.as_str().parse().map_err(refused)?;
-    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(encoded(&mail.text));
-    Message::builder()
+    let builder = Message::builder()
         .from(from.clone())
-        .to(Mailbox::new(None, to))
+        .to(Mailbox::new(None, recipient(mail, way)?))
         .raw_header(subject(&mail.subject))
         .date(now.into())
-        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
-        .singlepart(text)
-        .map_err(refused)
+        .message_id(Some(format!("<{id}@{}>", from.email.domain())));
+    let part = |kind, text: &str| SinglePart::builder().header(kind).body(encoded(text, way));
+    let text = part(ContentType::TEXT_PLAIN, &mail.text);
+    match &mail.html {
+        None => builder.singlepart(text),
+        // The last of alternatives is the one to prefer (RFC 2046 §5.1.4). Nobody who writes a text knows the id.
+        Some(html) => builder.multipart(
+            MultiPart::alternative()
+                .boundary(format!("part-{}", id.simple()))
+                .singlepart(text)
+                .singlepart(part(ContentType::TEXT_HTML, html)),
+        ),
+    }
+    .map_err(refused)
 }
 
-/// The plainest encoding that carries the text: as it is unless a line is longer than mail allows.
-fn encoded(text: &str) -> Body {
-    [ContentTransferEncoding::SevenBit, ContentTransferEncoding::EightBit]
-        .into_iter()
-        .find_map(|encoding| Body::new_with_encoding(text.to_owned(), encoding).ok())
+/// The address as its server knows it: mail for `jane@müller.example` goes to `xn--mller-kva.example`.
+fn recipient(mail: &Mail, way: Way) -> Result<Address, MailError> {
+    let address: Address = mail.to.as_str().parse().map_err(refused)?;
+    match way {
+        Way::File => Ok(address),
+        Way::Wire => on_the_wire(&address).map_err(refused),
+    }
+}
+
+/// An address with its domain as DNS has it.
+pub(crate) fn on_the_wire(address: &Address) -> Result<Address, AddressError> {
+    let domain = idna::domain_to_ascii(address.domain()).map_err(|_| AddressError::InvalidDomain)?;
+    Address::new(address.user(), domain)
+}
+
+/// For a file the plainest encoding that carries the text: as it is unless a line is longer than mail allows.
+fn encoded(text: &str, way: Way) -> Body {
+    let plain: &[_] = match way {
+        Way::File => &[ContentTransferEncoding::SevenBit, ContentTransferEncoding::EightBit],
+        Way::Wire => &[ContentTransferEncoding::SevenBit],
+    };
+    plain
+        .iter()
+        .find_map(|encoding| Body::new_with_encoding(text.to_owned(), *encoding).ok())
         .unwrap_or_else(|| Body::new(text.to_owned()))
 }
 
@@ -70,14 +116,19 @@ mod tests {
     use super::*;
 
     fn mail(subject: &str, text: &str) -> Mail {
-        Mail { to: Email::new("jane@example.com"), subject: subject.to_owned(), text: text.to_owned() }
+        let (subject, text) = (subject.to_owned(), text.to_owned());
+        Mail { to: Email::new("jane@example.com"), subject, text, html: None }
+    }
+
+    fn formatted_for(mail: &Mail, way: Way) -> String {
+        let from = "Portcullis <portcullis@localhost>".parse().expect("a mailbox");
+        let now = DateTime::from_timestamp(1_769_846_400, 0).expect("a time");
+        let message = compose(mail, &from, now, Uuid::from_u128(1), way).expect("composes");
+        String::from_utf8(message.formatted()).expect("text")
     }
 
     fn formatted(mail: &Mail) -> String {
-        let from = "Portcullis <portcullis@localhost>".parse().expect("a mailbox");
-        let now = DateTime::from_timestamp(1_769_846_400, 0).expect("a time");
-        let message = compose(mail, &from, now, Uuid::from_u128(1)).expect("composes");
-        String::from_utf8(message.formatted()).expect("text")
+        formatted_for(mail, Way::File)
     }
 
     /// The subject and text that a mail program shows.
@@ -118,7 +169,31 @@ mod tests {
             ),
             ("Überlänge", &format!("ä{long}\nCode: 123456")),
         ] {
-            assert_eq!(read(&formatted(&mail(subject, text))), (subject.to_owned(), text.to_owned()));
+            for way in [Way::File, Way::Wire] {
+                let eml = formatted_for(&mail(subject, text), way);
+                assert_eq!(read(&eml), (subject.to_owned(), text.to_owned()), "{way:?}");
+                assert!(way == Way::File || eml.is_ascii(), "{eml}");
+                assert!(eml.lines().all(|line| line.len() <= 998), "{eml}");
+            }
+        }
+    }
+
+    #[test]
+    fn html_goes_beside_the_text_as_the_form_to_prefer() {
+        let html = "<p>Код: <b>123456</b></p>";
+        let mail = Mail { html: Some(html.to_owned()), ..mail("subject", "Код: 123456") };
+        for way in [Way::File, Way::Wire] {
+            let eml = formatted_for(&mail, way);
+            let read = mailparse::parse_mail(eml.as_bytes()).expect("a mail");
+            assert_eq!(read.ctype.mimetype, "multipart/alternative");
+            let parts: Vec<_> = read
+                .subparts
+                .iter()
+                .map(|part| (part.ctype.mimetype.as_str(), part.get_body().expect("a text").trim_end().to_owned()))
+                .collect();
+            let expected = [("text/plain", "Код: 123456".to_owned()), ("text/html", html.to_owned())];
+            assert_eq!(parts, expected, "{eml}");
+            assert_eq!(eml.is_ascii(), way == Way::Wire);
         }
     }
 
@@ -150,7 +225,7 @@ mod tests {
         {
             let mail = Mail { to: Email::new(address), ..mail("subject", "text") };
             let from = "portcullis@localhost".parse().expect("a mailbox");
-            let composed = compose(&mail, &from, DateTime::UNIX_EPOCH, Uuid::nil());
+            let composed = compose(&mail, &from, DateTime::UNIX_EPOCH, Uuid::nil(), Way::Wire);
             assert!(matches!(composed, Err(MailError::Refused(_))), "{address:?}");
         }
     }
@@ -164,5 +239,12 @@ mod tests {
             let eml = formatted(&Mail { to, ..mail("subject", "text") });
             assert!(eml.contains(&format!("\r\nTo: {address}\r\n")), "{eml}");
         }
+    }
+
+    #[test]
+    fn a_server_gets_the_domain_as_it_knows_it() {
+        let mail = Mail { to: Email::new("jane@müller.example"), ..mail("subject", "text") };
+        let eml = formatted_for(&mail, Way::Wire);
+        assert!(eml.contains("\r\nTo: jane@xn--mller-kva.example\r\n"), "{eml}");
     }
 }

@@ -1,29 +1,30 @@
-//! The contract of the `Mailer` port, kept by the mail folder.
+//! The contract of the `Mailer` port, kept by the mail folder and by the sender to a server.
+
+mod support;
 
 use std::{fs, sync::Arc};
 
 use async_trait::async_trait;
-use mailparse::{MailHeaderMap, addrparse_header};
 use portcullis_contract::{Delivered, MailerHarness};
 use portcullis_domain::{
     port::Mailer,
     testing::{ManualClock, SeededEntropy},
 };
-use portcullis_smtp::MailFolder;
+use portcullis_smtp::{MailFolder, Smtp};
+use support::{FROM, Manners, Server, read};
 use tempfile::TempDir;
 
-struct Harness {
+struct Folder {
     folder: TempDir,
     mailer: Arc<MailFolder>,
 }
 
 #[async_trait]
-impl MailerHarness for Harness {
+impl MailerHarness for Folder {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (clock, entropy) = (Arc::new(ManualClock::new()), Arc::new(SeededEntropy::new(1)));
-        let from = "Portcullis <portcullis@localhost>";
-        let mailer = MailFolder::open(folder.path(), from, clock, entropy).expect("opens");
+        let mailer = MailFolder::open(folder.path(), FROM, clock, entropy).expect("opens");
         Self { folder, mailer: Arc::new(mailer) }
     }
 
@@ -39,21 +40,37 @@ impl MailerHarness for Harness {
     }
 }
 
-fn read(eml: &[u8]) -> Delivered {
-    let mail = mailparse::parse_mail(eml).expect("a mail");
-    let to = mail.headers.get_all_headers("To");
-    let to = to.iter().flat_map(|header| addrparse_header(header).expect("addresses").into_inner());
-    Delivered {
-        to: to
-            .map(|address| match address {
-                mailparse::MailAddr::Single(address) => address.addr,
-                mailparse::MailAddr::Group(group) => panic!("a group: {group}"),
-            })
-            .collect(),
-        subject: mail.headers.get_first_value("Subject").expect("a subject"),
-        text: mail.get_body().expect("a text"),
-        headers: mail.headers.iter().map(mailparse::MailHeader::get_key).collect(),
+/// A server that offers nothing beyond RFC 5321: what arrives there arrives everywhere.
+struct Plain {
+    server: Server,
+    mailer: Arc<Smtp>,
+}
+
+#[async_trait]
+impl MailerHarness for Plain {
+    async fn start() -> Self {
+        let server = Server::start(Manners::default()).await;
+        let mailer = Arc::new(server.mailer());
+        Self { server, mailer }
+    }
+
+    fn mailer(&self) -> Arc<dyn Mailer> {
+        self.mailer.clone()
+    }
+
+    async fn delivered(&self) -> Vec<Delivered> {
+        self.server.taken().iter().map(|taken| read(&taken.mail)).collect()
     }
 }
 
-portcullis_contract::mailer_contract!(Harness);
+mod folder {
+    use super::*;
+
+    portcullis_contract::mailer_contract!(Folder);
+}
+
+mod server {
+    use super::*;
+
+    portcullis_contract::mailer_contract!(Plain);
+}

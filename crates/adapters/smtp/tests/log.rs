@@ -50,6 +50,7 @@ async fn the_log_says_where_the_mail_is_and_nothing_of_what_it_says() {
         to: Email::new("jane@example.com"),
         subject: "Code 654321".to_owned(),
         text: "Code: 123456".to_owned(),
+        html: Some("<p>Code: 123456</p>".to_owned()),
     };
     mailer.send(&mail).await.expect("sends");
     let file = fs::read_dir(folder.path()).expect("a folder").next().expect("a file").expect("an entry");

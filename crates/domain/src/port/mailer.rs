@@ -9,7 +9,8 @@ use crate::value::Email;
 /// # Contract
 ///
 /// * `Ok` means that the mail was taken over durably by whoever delivers it.
-/// * Subject and text arrive as given, in any script.
+/// * Subject, text and HTML arrive as given, in any script.
+/// * A mail without HTML arrives as its text alone.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Mailer: Send + Sync {
@@ -24,11 +25,13 @@ pub struct Mail {
     pub to: Email,
     /// Its subject.
     pub subject: String,
-    /// Its plain text.
+    /// Its plain text: all of it, for readers who see no HTML.
     pub text: String,
+    /// The same as HTML, where there is such a form.
+    pub html: Option<String>,
 }
 
-/// Without the text, which may hold a code.
+/// Without text and HTML, which may hold a code.
 impl std::fmt::Debug for Mail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mail").field("to", &self.to).field("subject", &self.subject).finish_non_exhaustive()

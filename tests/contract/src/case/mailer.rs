@@ -5,7 +5,7 @@ use crate::{Delivered, MailerHarness};
 const TO: &str = "jane.doe@example.com";
 
 fn mail(subject: &str, text: &str) -> Mail {
-    Mail { to: Email::new(TO), subject: subject.to_owned(), text: text.to_owned() }
+    Mail { to: Email::new(TO), subject: subject.to_owned(), text: text.to_owned(), html: None }
 }
 
 /// Line ends in one convention, and none at the end, where transports add one.
@@ -27,6 +27,15 @@ async fn check_arrives<H: MailerHarness>(subject: &str, text: &str) {
     assert_eq!(delivered.to, [TO]);
     assert_eq!(delivered.subject, subject);
     assert_eq!(lines(&delivered.text), lines(text));
+}
+
+/// A mail whose HTML says more than its text, so that neither can stand in for the other.
+async fn check_arrives_with_html<H: MailerHarness>(text: &str, html: &str) {
+    let mail = Mail { html: Some(html.to_owned()), ..mail("Subject", text) };
+    let delivered = send::<H>(&mail).await;
+    assert_eq!(delivered.subject, "Subject");
+    assert_eq!(lines(&delivered.text), lines(text));
+    assert_eq!(delivered.html.as_deref().map(lines), Some(lines(html)));
 }
 
 /// Each once, in their order.
@@ -72,6 +81,29 @@ pub async fn subject_and_text_arrive_in_any_script<H: MailerHarness>() {
         check_arrives::<H>(text, &format!("{text}\n\n{text}: 123456\n")).await;
         let long = [text; 12].join(" ");
         check_arrives::<H>(&long, &long).await;
+    }
+}
+
+/// Whatever of both is plain ASCII, long, or looks like what stands between the parts of a mail.
+pub async fn html_arrives_beside_the_text_in_any_script<H: MailerHarness>() {
+    for (text, html) in [
+        ("Code: 123456", "<!doctype html>\n<p style=\"color: #1a2b3c\">Code: <b>123456</b></p>\n"),
+        ("인증 코드", "<p lang=ko>인증 코드 &amp; 링크</p>"),
+        ("plain", "<p>Код подтверждения</p>\n<p>=D0=BA</p>"),
+        ("رمز التحقق", "<p>plain = ascii</p>"),
+        ("--boundary\n--\n", "--boundary--\n.\n<p>x</p>"),
+        ("short", &format!("<p>{}</p>", "long ".repeat(1_000))),
+    ] {
+        check_arrives_with_html::<H>(text, html).await;
+    }
+}
+
+/// Not by a guess at it, and not even where it looks like HTML.
+pub async fn a_text_without_html_is_not_made_html<H: MailerHarness>() {
+    for text in ["Text", "<p>Text</p>", "텍스트"] {
+        let delivered = send::<H>(&mail("Subject", text)).await;
+        assert_eq!(lines(&delivered.text), text);
+        assert_eq!(delivered.html, None, "{text}");
     }
 }
 

@@ -160,6 +160,8 @@ fn careless(mail: &Mail) -> Delivered {
         to: vec![to.to_owned()],
         subject: subject.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect(),
         text: text.join("\n"),
+        // One part is all that it knows: HTML takes the text's place, or the text is shown as HTML.
+        html: mail.html.clone().or_else(|| Some(mail.text.clone())).map(|html| html.replace(|c: char| !c.is_ascii(), "?")),
         headers: headers.map(|(name, _)| name.to_owned()).collect(),
     }
 }
@@ -169,6 +171,7 @@ fn careful(mail: &Mail) -> Delivered {
         to: vec![mail.to.as_str().to_owned()],
         subject: mail.subject.clone(),
         text: mail.text.clone(),
+        html: mail.html.clone(),
         headers: vec!["To".to_owned(), "Subject".to_owned()],
     }
 }
@@ -239,6 +242,8 @@ crate::caught! {
     ]
     a_careless_transport_is_caught: Mailbox<false>, Mailbox<true> => [
         mailer::subject_and_text_arrive_in_any_script,
+        mailer::html_arrives_beside_the_text_in_any_script,
+        mailer::a_text_without_html_is_not_made_html,
         mailer::lines_that_mean_something_to_transports_arrive,
         mailer::line_ends_in_a_subject_make_no_headers,
     ]
