@@ -117,7 +117,7 @@ fn a_value_that_does_not_fit_is_named_with_its_setting_and_what_would() {
         ("ENABLE_EMAIL_VERIFICATION", "maybe", &["`true` or `false`"]),
         ("EMAIL_FROM", "nobody", &["an e-mail address"]),
         ("LOG_LEVEL", "loud", &["`debug`"]),
-        ("SMTP_URL", "smtp://localhost", &["not supported in this version", "remove it"]),
+        ("SMTP_URL", "http://jane:qu1et@localhost", &["another kind of server", "`smtps://…`"]),
     ];
     for (setting, value, words) in cases {
         let folder = folder();
@@ -147,7 +147,7 @@ fn the_file_is_refused_with_the_line_and_the_key_that_was_meant() {
         ("[server]\nport = 9000\n", "server", vec!["line 1"]),
         ("port = [9000]\n", "port", vec!["line 1", "not a single value"]),
         ("port = \"\"\n", "port", vec!["empty", "`8000`"]),
-        ("smtp_url = \"smtp://qu1et@localhost\"\n", "SMTP_URL", vec!["not supported in this version"]),
+        ("smtp_url = \"smtp://jane:qu1et@\"\n", "SMTP_URL", vec!["portcullis.toml line 1"]),
         ("port = 9000\nmaster_key = qu1et\n", "portcullis.toml", vec!["line 2", "not TOML"]),
         ("port 9000\n", "portcullis.toml", vec!["line 1", "not TOML"]),
         ("public_url = \"x\"\n", "PUBLIC_URL", vec!["portcullis.toml line 1", "not a URL"]),

@@ -1,6 +1,6 @@
 //! The one place that names adapters: opens what the configuration asks for, and puts the domain on top.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -16,7 +16,7 @@ use portcullis_paseto::Paseto;
 use portcullis_rabbitmq::RabbitMq;
 use portcullis_redis::{Redis, Revocation};
 use portcullis_scrypt::{Parameters, Scrypt};
-use portcullis_smtp::MailFolder;
+use portcullis_smtp::{MailFolder, Smtp};
 use thiserror::Error;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
@@ -33,6 +33,8 @@ use crate::{
 
 /// Mail files go here, under the data folder.
 const MAIL_FOLDER: &str = "mail";
+/// How long a mail server may keep a start waiting.
+const MAIL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything a command needs, opened.
 pub struct Stack {
@@ -43,6 +45,7 @@ pub struct Stack {
     store: Store,
     redis: Option<Arc<Redis>>,
     broker: Option<Arc<RabbitMq>>,
+    smtp: Option<Arc<Smtp>>,
 }
 
 /// Why dead letters were not replayed.
@@ -65,10 +68,13 @@ impl Stack {
     pub async fn open(config: &Config, port: u16) -> Result<Self, ConfigError> {
         let redis = open_redis(config).await?;
         let broker = open_broker(config, port).await?;
+        let smtp = open_smtp(config).await?;
         let store = Store::open(config).await?;
         data_folder::make(config)?;
         let master_key = master_key(config, &store).await?;
-        Self::assemble(config, port, store, redis, broker, master_key).await
+        let identity = assemble(config, port, &store, redis.as_ref(), master_key).await?;
+        let subscriptions = store.subscriptions.clone();
+        Ok(Self { identity, subscriptions, store, redis, broker, smtp })
     }
 
     /// What happens after commits, each under its name.
@@ -104,19 +110,23 @@ impl Stack {
         if let Some(broker) = &self.broker {
             all.push(Box::new(BrokerDependency(Arc::clone(broker))));
         }
+        if let Some(smtp) = &self.smtp {
+            all.push(Box::new(MailDependency(Arc::clone(smtp))));
+        }
         all.into()
     }
 
-    /// What sends mail, its folder made where it is not there yet.
+    /// What sends mail: the server's client, or else a folder, made where it is not there yet.
     fn open_mailer(&self, config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
+        if let Some(smtp) = &self.smtp {
+            return Ok(smtp.clone());
+        }
         let ports = self.identity.ports();
         let (clock, entropy) = (Arc::clone(&ports.clock), Arc::clone(&ports.entropy));
         let folder = config.data_dir.join(MAIL_FOLDER);
         match MailFolder::open(folder, config.email_from.as_str(), clock, entropy) {
             Ok(mailer) => Ok(Arc::new(mailer)),
-            Err(error @ portcullis_smtp::OpenError::Sender(..)) => {
-                Err(config.refuse("EMAIL_FROM", error, "set it to an address such as portcullis@example.com"))
-            }
+            Err(error @ portcullis_smtp::OpenError::Sender(..)) => Err(sender_error(config, error)),
             Err(error @ portcullis_smtp::OpenError::Folder(..)) => {
                 Err(config.refuse("DATA_DIR", error, "name a folder that this user may read and write"))
             }
@@ -130,51 +140,45 @@ impl Stack {
         }
         self.store.close().await;
     }
+}
 
-    async fn assemble(
-        config: &Config,
-        port: u16,
-        store: Store,
-        redis: Option<Arc<Redis>>,
-        broker: Option<Arc<RabbitMq>>,
-        master_key: MasterKey,
-    ) -> Result<Self, ConfigError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let keys =
-            open_key_ring(store.signing_keys.as_ref(), &master_key, entropy.as_ref(), clock.now()).await;
-        let tokens = Paseto::new(
-            keys.map_err(|error| key_ring_error(config, error))?,
-            config.issuer(port),
-            config.token_audience.clone(),
-        );
-        let tokens = tokens.map_err(|error| {
-            config.refuse("TOKEN_ISSUER", error, "set TOKEN_ISSUER and TOKEN_AUDIENCE to short names")
-        })?;
-        let hasher = Scrypt::start(scrypt_settings(config)?, Arc::clone(&entropy)).map_err(|error| {
-            config.refuse(
-                "HASH_QUEUE",
-                format!("no threads to hash passwords with: {error}"),
-                "free some memory",
-            )
-        })?;
-        let ports = Ports {
-            events: store.events.clone(),
-            users: store.users.clone(),
-            credentials: store.credentials.clone(),
-            sessions: store.sessions.clone(),
-            one_time_codes: store.one_time_codes.clone(),
-            subject_keys: store.subject_keys.clone(),
-            session_cache: redis.as_ref().map(session_cache),
-            password_hasher: Arc::new(hasher),
-            tokens: Arc::new(tokens),
-            clock,
-            entropy,
-            master_key,
-        };
-        let identity = Identity::new(ports, config.policy());
-        Ok(Self { identity, subscriptions: store.subscriptions.clone(), store, redis, broker })
-    }
+/// Puts the domain on top of what was opened.
+async fn assemble(
+    config: &Config,
+    port: u16,
+    store: &Store,
+    redis: Option<&Arc<Redis>>,
+    master_key: MasterKey,
+) -> Result<Identity, ConfigError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let keys = open_key_ring(store.signing_keys.as_ref(), &master_key, entropy.as_ref(), clock.now()).await;
+    let tokens = Paseto::new(
+        keys.map_err(|error| key_ring_error(config, error))?,
+        config.issuer(port),
+        config.token_audience.clone(),
+    );
+    let tokens = tokens.map_err(|error| {
+        config.refuse("TOKEN_ISSUER", error, "set TOKEN_ISSUER and TOKEN_AUDIENCE to short names")
+    })?;
+    let hasher = Scrypt::start(scrypt_settings(config)?, Arc::clone(&entropy)).map_err(|error| {
+        config.refuse("HASH_QUEUE", format!("no threads to hash passwords with: {error}"), "free some memory")
+    })?;
+    let ports = Ports {
+        events: store.events.clone(),
+        users: store.users.clone(),
+        credentials: store.credentials.clone(),
+        sessions: store.sessions.clone(),
+        one_time_codes: store.one_time_codes.clone(),
+        subject_keys: store.subject_keys.clone(),
+        session_cache: redis.map(session_cache),
+        password_hasher: Arc::new(hasher),
+        tokens: Arc::new(tokens),
+        clock,
+        entropy,
+        master_key,
+    };
+    Ok(Identity::new(ports, config.policy()))
 }
 
 async fn master_key(config: &Config, store: &Store) -> Result<MasterKey, ConfigError> {
@@ -225,6 +229,29 @@ async fn open_broker(config: &Config, port: u16) -> Result<Option<Arc<RabbitMq>>
         Err(error) => return Err(refuse(&error)),
     }
     Ok(Some(Arc::new(broker)))
+}
+
+/// The mail server, where it is configured. One that is merely away does not hinder a start: mails wait in the log.
+async fn open_smtp(config: &Config) -> Result<Option<Arc<Smtp>>, ConfigError> {
+    use portcullis_smtp::{Options, SetUpError};
+
+    let Some(url) = &config.smtp_url else { return Ok(None) };
+    let refuse = |error: &(dyn std::error::Error + 'static)| {
+        config.refuse("SMTP_URL", chain(error), "SMTP_URL says how to reach it")
+    };
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let smtp = Smtp::new(url.expose(), config.email_from.as_str(), clock, entropy, Options::default());
+    let smtp = smtp.map_err(|error| match error {
+        SetUpError::Url(_) | SetUpError::Tls(_) => refuse(&error),
+        SetUpError::Sender(..) => sender_error(config, error),
+    })?;
+    match tokio::time::timeout(MAIL_PATIENCE, smtp.check()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) if error.is_outage() => tracing::warn!("{}", chain(&error)),
+        Ok(Err(error)) => return Err(refuse(&error)),
+        Err(_late) => tracing::warn!("the mail server does not answer: {smtp:?}"),
+    }
+    Ok(Some(Arc::new(smtp)))
 }
 
 /// This process's own cache in front of Redis, kept true by Redis' news.
@@ -291,6 +318,27 @@ impl Dependency for BrokerDependency {
     async fn is_up(&self) -> bool {
         self.0.is_up().await
     }
+}
+
+struct MailDependency(Arc<Smtp>);
+
+#[async_trait]
+impl Dependency for MailDependency {
+    fn name(&self) -> &'static str {
+        "mail"
+    }
+
+    fn is_needed(&self) -> bool {
+        false
+    }
+
+    async fn is_up(&self) -> bool {
+        self.0.is_up().await
+    }
+}
+
+fn sender_error(config: &Config, error: impl std::fmt::Display) -> ConfigError {
+    config.refuse("EMAIL_FROM", error, "set it to an address such as portcullis@example.com")
 }
 
 fn scrypt_settings(config: &Config) -> Result<portcullis_scrypt::Settings, ConfigError> {

@@ -189,7 +189,9 @@ mod tests {
             let parts: Vec<_> = read
                 .subparts
                 .iter()
-                .map(|part| (part.ctype.mimetype.as_str(), part.get_body().expect("a text").trim_end().to_owned()))
+                .map(|part| {
+                    (part.ctype.mimetype.as_str(), part.get_body().expect("a text").trim_end().to_owned())
+                })
                 .collect();
             let expected = [("text/plain", "Код: 123456".to_owned()), ("text/html", html.to_owned())];
             assert_eq!(parts, expected, "{eml}");

@@ -53,17 +53,21 @@ impl ServerUrl {
 
     /// Whether the way to the server is encrypted, or leaves this machine at all.
     pub(super) fn is_private(&self) -> bool {
+        let parameter =
+            |wanted| self.0.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value);
         let is_encrypted = match self.0.scheme() {
-            "rediss" | "amqps" => true,
-            _ => self.0.query_pairs().any(|(name, value)| {
-                name == "sslmode" && matches!(&*value, "require" | "verify-ca" | "verify-full")
-            }),
+            "rediss" | "amqps" | "smtps" => true,
+            "smtp" => matches!(parameter("tls").as_deref(), None | Some("required")),
+            _ => matches!(parameter("sslmode").as_deref(), Some("require" | "verify-ca" | "verify-full")),
         };
         is_encrypted
             || match self.0.host() {
                 Some(Host::Ipv4(address)) => address.is_loopback(),
                 Some(Host::Ipv6(address)) => address.is_loopback(),
-                Some(Host::Domain(name)) => name == "localhost",
+                // Of a scheme that is none of the web's, an IPv4 address is read as a name.
+                Some(Host::Domain(name)) => {
+                    name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+                }
                 None => true,
             }
     }

@@ -1,11 +1,9 @@
-//! Settings whose names are reserved for what a later version does. They are refused rather than passed over wherever an
-//! operator would be misled: one who sets `SMTP_URL` believes that mail leaves.
+//! Settings whose names are reserved for what a later version does.
 
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 21] = [
-    "SMTP_URL",
+pub(super) const NAMES: [&str; 20] = [
     "TOKEN_FORMAT",
     "RATE_LIMIT_PER_MINUTE",
     "RATE_LIMIT_LOGIN_PER_MINUTE",
@@ -27,9 +25,6 @@ pub(super) const NAMES: [&str; 21] = [
     "CHECKPOINT_EVERY_SECONDS",
     "CORS_ALLOWED_ORIGINS",
 ];
-
-/// In the environment this is refused: it names a server that would not be used.
-pub(super) const MISLEADING: [&str; 1] = ["SMTP_URL"];
 
 /// The error for one of them.
 pub(super) fn refuse(name: &str, origin: Origin) -> ConfigError {

@@ -141,6 +141,7 @@ impl Config {
             ("DATABASE_URL", database, "ask for TLS with `?sslmode=verify-full`"),
             ("REDIS_URL", self.redis_url.as_ref(), "ask for TLS with `rediss://`"),
             ("AMQP_URL", self.amqp_url.as_ref(), "ask for TLS with `amqps://`"),
+            ("SMTP_URL", self.smtp_url.as_ref(), "ask for TLS with `smtps://`, or leave `tls=` out"),
         ];
         for (name, url, remedy) in servers {
             if url.is_some_and(|url| !url.is_private()) {
@@ -148,13 +149,10 @@ impl Config {
                 return Err(self.refuse(name, problem, format!("{remedy}, or set ALLOW_INSECURE=true")));
             }
         }
-        if self.email_verification {
-            let problem = "ENVIRONMENT is `production`, and this version can only write its mails to files";
-            return Err(self.refuse(
-                "ENABLE_EMAIL_VERIFICATION",
-                problem,
-                "set it to `false`, or set ALLOW_INSECURE=true",
-            ));
+        if self.smtp_url.is_none() {
+            let problem = "ENVIRONMENT is `production`, where mails are not just written to files";
+            let remedy = "set it to `smtps://USER:PASSWORD@HOST`, or set ALLOW_INSECURE=true";
+            return Err(self.refuse("SMTP_URL", problem, remedy));
         }
         Ok(())
     }

@@ -145,6 +145,8 @@ settings! {
     "Mail" {
         /// Whether an address must be verified, by a code mailed to it, before its owner can sign in.
         email_verification: bool = plain("ENABLE_EMAIL_VERIFICATION", "true", form::switch());
+        /// The server that mail leaves by. `smtp://` asks for STARTTLS and sends nothing without it, unless the server is on this machine or the URL ends in `?tls=opportunistic` or `?tls=none`; `smtps://` is TLS at once. `cafile=PATH` names an authority to trust instead of the system's.
+        smtp_url: Option<ServerUrl> = address("SMTP_URL", "none: mails are files in `DATA_DIR`", form::server(&["smtp", "smtps"]));
         /// The sender of mails.
         email_from: Email = plain("EMAIL_FROM", "portcullis@localhost", form::sender());
     }

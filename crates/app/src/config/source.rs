@@ -59,11 +59,6 @@ impl Sources {
                 given.insert(setting.name, Given { text, origin: Origin::Environment });
             }
         }
-        for name in later::MISLEADING {
-            if self.variable(name)?.is_some() {
-                return Err(later::refuse(name, Origin::Environment));
-            }
-        }
         Ok(given)
     }
 

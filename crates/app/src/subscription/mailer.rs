@@ -76,5 +76,5 @@ fn compose(app_name: &str, to: Email, code: &Secret, expires_at: DateTime<Utc>) 
          If it was not you, do nothing: without the code nobody gets in.\n",
         code = code.expose(),
     );
-    Mail { to, subject: format!("Your {app_name} verification code"), text }
+    Mail { to, subject: format!("Your {app_name} verification code"), text, html: None }
 }

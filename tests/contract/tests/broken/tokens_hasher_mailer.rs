@@ -161,7 +161,11 @@ fn careless(mail: &Mail) -> Delivered {
         subject: subject.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect(),
         text: text.join("\n"),
         // One part is all that it knows: HTML takes the text's place, or the text is shown as HTML.
-        html: mail.html.clone().or_else(|| Some(mail.text.clone())).map(|html| html.replace(|c: char| !c.is_ascii(), "?")),
+        html: mail
+            .html
+            .clone()
+            .or_else(|| Some(mail.text.clone()))
+            .map(|html| html.replace(|c: char| !c.is_ascii(), "?")),
         headers: headers.map(|(name, _)| name.to_owned()).collect(),
     }
 }

@@ -1,8 +1,6 @@
 use std::{fmt, path::PathBuf};
 
-use lettre::transport::smtp::{
-    SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT, authentication::Credentials,
-};
+use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT, authentication::Credentials};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use url::{Host, Url};
@@ -117,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_url_is_read_whole() {
-        let address = parse("smtps://jane%40example.com:p%2Fss%20w@mail.example.com:4650?cafile=/etc/own%20ca.pem");
+        let address =
+            parse("smtps://jane%40example.com:p%2Fss%20w@mail.example.com:4650?cafile=/etc/own%20ca.pem");
         assert_eq!(address.to_string(), "mail.example.com:4650");
         assert_eq!(address.security, Security::Wrapped);
         assert_eq!(address.authorities, Some("/etc/own ca.pem".into()));

@@ -35,7 +35,9 @@ pub enum CheckError {
         source: Source,
     },
     /// It does not offer TLS, and without it nothing may be sent.
-    #[error("{server} offers no STARTTLS: write smtps:// where it speaks TLS at once, or ?tls=none to send in the clear")]
+    #[error(
+        "{server} offers no STARTTLS: write smtps:// where it speaks TLS at once, or ?tls=none to send in the clear"
+    )]
     NoTls {
         /// Host and port.
         server: String,
@@ -44,7 +46,9 @@ pub enum CheckError {
         source: Source,
     },
     /// TLS with it fails: its certificate is none that is trusted, say.
-    #[error("TLS with {server} fails: its certificate must be for this host and of a trusted authority (?cafile=PATH names one)")]
+    #[error(
+        "TLS with {server} fails: its certificate must be for this host and of a trusted authority (?cafile=PATH names one)"
+    )]
     Tls {
         /// Host and port.
         server: String,
@@ -94,7 +98,9 @@ impl Connector {
     pub(crate) fn new(address: ServerAddress) -> Result<Self, CheckError> {
         let tls = match address.security {
             Security::None => None,
-            Security::Wrapped | Security::Required | Security::Opportunistic => Some(tls_parameters(&address)?),
+            Security::Wrapped | Security::Required | Security::Opportunistic => {
+                Some(tls_parameters(&address)?)
+            }
         };
         Ok(Self { address, tls, hello: ClientId::default() })
     }
@@ -170,7 +176,9 @@ fn tls_parameters(address: &ServerAddress) -> Result<TlsParameters, CheckError> 
         let certificate = Certificate::from_pem(&pem).map_err(|error| refused(error.into()))?;
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
-    builder.build_rustls().map_err(|error| CheckError::Tls { server: address.to_string(), source: error.into() })
+    builder
+        .build_rustls()
+        .map_err(|error| CheckError::Tls { server: address.to_string(), source: error.into() })
 }
 
 /// Whether the server at the other end is still there.

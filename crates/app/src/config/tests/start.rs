@@ -47,10 +47,10 @@ fn production_refuses_a_generated_key_and_mail_files() {
     );
     assert_eq!(
         refused([production, ("MASTER_KEY", KEY)]),
-        "ENABLE_EMAIL_VERIFICATION (default): ENVIRONMENT is `production`, and this version can only write its mails to files; \
-         set it to `false`, or set ALLOW_INSECURE=true"
+        "SMTP_URL (default): ENVIRONMENT is `production`, where mails are not just written to files; \
+         set it to `smtps://USER:PASSWORD@HOST`, or set ALLOW_INSECURE=true"
     );
-    assert!(load([production, ("MASTER_KEY", KEY), ("ENABLE_EMAIL_VERIFICATION", "false")]).is_ok());
+    assert!(load([production, ("MASTER_KEY", KEY), ("SMTP_URL", "smtps://mail.example.com")]).is_ok());
     assert!(load([production, ("ALLOW_INSECURE", "true")]).is_ok());
     assert!(load([("ENVIRONMENT", "staging")]).is_ok());
 }

@@ -1,7 +1,5 @@
 //! A mail server of the tests' own: as much of RFC 5321 as a client needs, and the ways in which servers refuse.
 
-#![allow(dead_code, reason = "each test program uses some of it")]
-
 use std::sync::{Arc, Mutex};
 
 use mailparse::{MailHeaderMap, ParsedMail, addrparse_header};
@@ -10,7 +8,7 @@ use portcullis_domain::testing::{ManualClock, SeededEntropy};
 use portcullis_smtp::{Options, Smtp};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
@@ -19,46 +17,46 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
 
-pub const FROM: &str = "Portcullis <portcullis@localhost>";
+pub(crate) const FROM: &str = "Portcullis <portcullis@localhost>";
 
 /// What the server is like.
 #[derive(Clone, Default)]
-pub struct Manners {
+pub(crate) struct Manners {
     /// The certificate it shows; without one it knows no TLS.
-    pub identity: Option<Identity>,
+    pub(crate) identity: Option<Identity>,
     /// Whether TLS begins with the first byte.
-    pub wrapped: bool,
+    pub(crate) wrapped: bool,
     /// Who may send.
-    pub login: Option<(&'static str, &'static str)>,
+    pub(crate) login: Option<(&'static str, &'static str)>,
     /// What it says instead of the usual to a command that begins so.
-    pub says: Vec<(&'static str, &'static str)>,
+    pub(crate) says: Vec<(&'static str, &'static str)>,
     /// Says nothing once this command came.
-    pub silent_at: Option<&'static str>,
+    pub(crate) silent_at: Option<&'static str>,
     /// What it offers besides.
-    pub offers: Vec<&'static str>,
+    pub(crate) offers: Vec<&'static str>,
 }
 
 /// A certificate for `localhost` that signs itself.
 #[derive(Clone)]
-pub struct Identity {
-    pub pem: String,
+pub(crate) struct Identity {
+    pub(crate) pem: String,
     acceptor: TlsAcceptor,
 }
 
 /// A mail as it was handed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
-    pub from: String,
-    pub to: Vec<String>,
-    pub mail: Vec<u8>,
-    pub encrypted: bool,
-    pub user: Option<String>,
+pub(crate) struct Taken {
+    pub(crate) from: String,
+    pub(crate) to: Vec<String>,
+    pub(crate) mail: Vec<u8>,
+    pub(crate) encrypted: bool,
+    pub(crate) user: Option<String>,
     /// The number of the connection it came over.
-    pub connection: usize,
+    pub(crate) connection: usize,
 }
 
-pub struct Server {
-    pub port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     taken: Arc<Mutex<Vec<Taken>>>,
     task: JoinHandle<()>,
 }
@@ -67,7 +65,7 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 impl Identity {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
@@ -82,11 +80,11 @@ impl Identity {
 }
 
 impl Server {
-    pub async fn start(manners: Manners) -> Self {
+    pub(crate) async fn start(manners: Manners) -> Self {
         Self::start_at(0, manners).await
     }
 
-    pub async fn start_at(port: u16, manners: Manners) -> Self {
+    pub(crate) async fn start_at(port: u16, manners: Manners) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let taken = Arc::default();
@@ -95,23 +93,23 @@ impl Server {
     }
 
     /// Every mail that was taken over, oldest first.
-    pub fn taken(&self) -> Vec<Taken> {
+    pub(crate) fn taken(&self) -> Vec<Taken> {
         self.taken.lock().expect("free").clone()
     }
 
     /// A sender to it, with few seconds of patience.
-    pub fn mailer(&self) -> Smtp {
+    pub(crate) fn mailer(&self) -> Smtp {
         mailer(&format!("smtp://127.0.0.1:{}", self.port))
     }
 
     /// It is gone, with its port.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.task.abort();
         let _ = self.task.await;
     }
 }
 
-pub fn mailer(url: &str) -> Smtp {
+pub(crate) fn mailer(url: &str) -> Smtp {
     let (clock, entropy) = (Arc::new(ManualClock::new()), Arc::new(SeededEntropy::new(1)));
     let options = Options { deadline: std::time::Duration::from_secs(3), ..Options::default() };
     Smtp::new(url, FROM, clock, entropy, options).expect("a sender")
@@ -197,12 +195,12 @@ async fn converse(
 }
 
 fn greeting(manners: &Manners, encrypted: bool) -> String {
-    let mut lines = vec!["test"];
+    let mut lines = vec!["test", "PIPELINING"];
     lines.extend((manners.identity.is_some() && !encrypted).then_some("STARTTLS"));
     lines.extend(manners.login.map(|_| "AUTH PLAIN"));
     lines.extend(&manners.offers);
     let last = lines.pop().expect("the first");
-    lines.iter().map(|line| format!("250-{line}\r\n")).collect::<String>() + &format!("250 {last}\r\n")
+    format!("250-{}\r\n250 {last}\r\n", lines.join("\r\n250-"))
 }
 
 /// The user of `AUTH PLAIN` whose password is right.
@@ -245,7 +243,7 @@ fn between(text: &str, start: char, end: char) -> String {
 }
 
 /// A mail as its reader sees it.
-pub fn read(eml: &[u8]) -> Delivered {
+pub(crate) fn read(eml: &[u8]) -> Delivered {
     let mail = mailparse::parse_mail(eml).expect("a mail");
     let to = mail.headers.get_all_headers("To");
     let to = to.iter().flat_map(|header| addrparse_header(header).expect("addresses").into_inner());

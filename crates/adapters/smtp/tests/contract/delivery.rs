@@ -1,7 +1,5 @@
 //! Mail to servers that are well, that refuse, and that are not there.
 
-mod support;
-
 use std::{io::Write as _, sync::Arc, time::Duration};
 
 use portcullis_domain::{
@@ -10,8 +8,9 @@ use portcullis_domain::{
     value::Email,
 };
 use portcullis_smtp::{CheckError, Options, SetUpError, Smtp};
-use support::{Identity, Manners, Server, mailer, read};
 use tempfile::NamedTempFile;
+
+use crate::server::{Identity, Manners, Server, mailer, read};
 
 fn mail_to(address: &str) -> Mail {
     let (subject, text) = ("Subject".to_owned(), "Code: 123456\n".to_owned());
@@ -49,7 +48,10 @@ async fn mails_go_over_one_connection_with_sender_and_recipient_in_the_envelope(
     let taken = server.taken();
     assert_eq!(taken.len(), 3);
     for taken in taken {
-        assert_eq!((taken.from.as_str(), taken.to.as_slice()), ("portcullis@localhost", &["jane@example.com".to_owned()][..]));
+        assert_eq!(
+            (taken.from.as_str(), taken.to.as_slice()),
+            ("portcullis@localhost", &["jane@example.com".to_owned()][..])
+        );
         assert_eq!(taken.connection, 1);
         assert!(!taken.encrypted);
     }

@@ -1,6 +1,7 @@
 //! The contract of the `Mailer` port, kept by the mail folder and by the sender to a server.
 
-mod support;
+mod delivery;
+mod server;
 
 use std::{fs, sync::Arc};
 
@@ -11,7 +12,7 @@ use portcullis_domain::{
     testing::{ManualClock, SeededEntropy},
 };
 use portcullis_smtp::{MailFolder, Smtp};
-use support::{FROM, Manners, Server, read};
+use server::{FROM, Manners, Server, read};
 use tempfile::TempDir;
 
 struct Folder {
@@ -63,13 +64,13 @@ impl MailerHarness for Plain {
     }
 }
 
-mod folder {
+mod into_a_folder {
     use super::*;
 
     portcullis_contract::mailer_contract!(Folder);
 }
 
-mod server {
+mod to_a_server {
     use super::*;
 
     portcullis_contract::mailer_contract!(Plain);
