@@ -69,7 +69,9 @@ openapi:
     cargo run -q -- openapi > target/openapi.json
     mv target/openapi.json openapi.json
 
-# Write docs/configuration.md anew
+# Write docs/configuration.md and docs/metrics.md anew
 reference:
     cargo run -q -- config --reference > target/configuration.md
     mv target/configuration.md docs/configuration.md
+    cargo run -q -- metrics > target/metrics.md
+    mv target/metrics.md docs/metrics.md

@@ -13,6 +13,7 @@ mod configuration;
 mod crash;
 mod hostile;
 mod load;
+mod metrics;
 mod race;
 mod replicas;
 mod secrecy;

@@ -1,13 +1,15 @@
 //! The service, from its configuration to its stop. The program and the tests start the same thing.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use poem::{Response, endpoint::BoxEndpoint};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     config::{Config, ConfigError},
-    http, server,
+    http,
+    metric::{watch_dependencies, watch_subscriptions},
+    server,
     stack::Stack,
     subscription::Subscription,
 };
@@ -28,7 +30,12 @@ impl App {
         let listener = listen(config).await?;
         let address = listener.local_addr().map_err(|error| port_error(config, &error))?;
         let stack = Stack::open(config, address.port()).await?;
-        let endpoint = http::endpoint(stack.identity.clone(), stack.dependencies(), config.request_timeout);
+        let endpoint = http::endpoint(
+            stack.identity.clone(),
+            stack.dependencies(),
+            Arc::clone(&stack.metrics),
+            config.request_timeout,
+        );
         let ports = stack.identity.ports();
         let holder = stack.identity.new_id(ports.clock.now());
         let subscriptions = stack.handlers(config)?.into_iter().map(|handler| Subscription {
@@ -37,7 +44,7 @@ impl App {
             handler,
             holder,
         });
-        let subscriptions = subscriptions.collect();
+        let subscriptions: Vec<_> = subscriptions.collect();
         Ok(Self { listener, address, endpoint, subscriptions, stack, grace: config.shutdown_grace })
     }
 
@@ -48,12 +55,18 @@ impl App {
 
     /// Serves until `stop` is done; then finishes the requests under way and what is queued, and closes the store.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) {
+        let names: Vec<_> =
+            self.subscriptions.iter().map(|subscription| subscription.handler.name()).collect();
         let (stop_subscriptions, stopped) = watch::channel(false);
         let mut subscriptions = JoinSet::new();
         for subscription in self.subscriptions {
             subscriptions.spawn(subscription.run(stopped.clone()));
         }
-        server::serve(self.listener, self.endpoint, stop, self.grace).await;
+        let serving = server::serve(self.listener, self.endpoint, stop, self.grace);
+        tokio::select! {
+            () = serving => {}
+            never = watch(&self.stack, &names) => match never {},
+        }
         // Nobody listens any more when all subscriptions have ended by themselves.
         let _ = stop_subscriptions.send(true);
         if tokio::time::timeout(self.grace, subscriptions.join_all()).await.is_err() {
@@ -61,6 +74,21 @@ impl App {
         }
         self.stack.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Keeps the metrics current that no request measures.
+async fn watch(stack: &Stack, subscriptions: &[&str]) -> Infallible {
+    let dependencies = stack.dependencies();
+    let watching = watch_subscriptions(
+        &stack.metrics.subscription,
+        subscriptions,
+        stack.subscriptions.as_ref(),
+        stack.identity.ports().events.as_ref(),
+    );
+    tokio::select! {
+        never = watch_dependencies(&stack.metrics.dependency, &dependencies) => never,
+        never = watching => never,
     }
 }
 

@@ -10,6 +10,7 @@ mod data_folder;
 mod dependency;
 mod http;
 mod master_key;
+mod metric;
 mod server;
 mod session_cache;
 mod stack;
@@ -19,6 +20,7 @@ mod telemetry;
 
 pub use app::App;
 pub use http::{openapi_json, openapi_yaml};
+pub use metric::{count_events_beyond, reference as metrics_reference};
 pub use stack::{ReplayError, Stack};
 pub use store::{Migrations, open_log};
 pub use telemetry::start_logs;

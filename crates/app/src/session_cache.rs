@@ -9,6 +9,8 @@ use portcullis_domain::{
 };
 use portcullis_memory::LocalSessionCache;
 
+use crate::metric::{CacheLevel, CacheMetrics};
+
 /// How long the first level remembers. A revocation reaches it at once by news from the second; should the news be lost, it is
 /// noticed this much later.
 const FIRST_LEVEL: Duration = Duration::from_secs(2);
@@ -17,15 +19,20 @@ const FIRST_LEVEL: Duration = Duration::from_secs(2);
 pub(crate) struct TwoLevels {
     pub(crate) first: Arc<LocalSessionCache>,
     pub(crate) second: Arc<dyn SessionCache>,
+    pub(crate) metrics: CacheMetrics,
 }
 
 #[async_trait]
 impl SessionCache for TwoLevels {
     async fn get(&self, session: SessionId) -> Result<Option<CachedSession>, StoreError> {
-        if let Some(known) = self.first.get(session).await? {
-            return Ok(Some(known));
+        let known = self.first.get(session).await?;
+        self.metrics.looked(CacheLevel::First, known.is_some());
+        if known.is_some() {
+            return Ok(known);
         }
-        let known = self.second.get(session).await?;
+        let known = self.second.get(session).await;
+        self.metrics.looked(CacheLevel::Redis, matches!(known, Ok(Some(_))));
+        let known = known?;
         match known {
             Some(CachedSession::Live(live)) => self.first.put(session, live, FIRST_LEVEL).await?,
             Some(CachedSession::Revoked) => self.first.revoke(&[session], FIRST_LEVEL).await?,

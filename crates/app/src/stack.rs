@@ -7,6 +7,7 @@ use futures::StreamExt;
 
 use portcullis_domain::{
     Identity, Ports,
+    id::SessionId,
     key_ring::{KeyRingError, open_key_ring},
     port::{Clock, Entropy, EventStore, Mailer, SessionCache, StoreError, Subscriptions},
     seal::MasterKey,
@@ -19,6 +20,7 @@ use portcullis_scrypt::{Parameters, Scrypt};
 use portcullis_smtp::{MailFolder, Smtp};
 use thiserror::Error;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
+use uuid::Uuid;
 
 use crate::{
     causes::chain,
@@ -26,6 +28,7 @@ use crate::{
     data_folder,
     dependency::Dependency,
     master_key::{self, MasterKeyError},
+    metric::{CacheMetrics, Metrics},
     session_cache::{self, TwoLevels},
     store::Store,
     subscription::{self, BrokerSubscription, Handler, MailerSubscription},
@@ -46,6 +49,7 @@ pub struct Stack {
     redis: Option<Arc<Redis>>,
     broker: Option<Arc<RabbitMq>>,
     smtp: Option<Arc<Smtp>>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Why dead letters were not replayed.
@@ -72,9 +76,10 @@ impl Stack {
         let store = Store::open(config).await?;
         data_folder::make(config)?;
         let master_key = master_key(config, &store).await?;
-        let identity = assemble(config, port, &store, redis.as_ref(), master_key).await?;
+        let metrics = Metrics::new();
+        let identity = assemble(config, port, &store, redis.as_ref(), &metrics, master_key).await?;
         let subscriptions = store.subscriptions.clone();
-        Ok(Self { identity, subscriptions, store, redis, broker, smtp })
+        Ok(Self { identity, subscriptions, store, redis, broker, smtp, metrics })
     }
 
     /// What happens after commits, each under its name.
@@ -87,7 +92,10 @@ impl Stack {
         let broker = self.broker.clone().map(|publisher| -> Arc<dyn Handler> {
             Arc::new(BrokerSubscription { identity: self.identity.clone(), publisher })
         });
-        Ok(std::iter::once(mailer).chain(broker).collect())
+        let all = std::iter::once(mailer).chain(broker);
+        Ok(all
+            .map(|handler| -> Arc<dyn Handler> { Arc::new(self.metrics.subscription.counted(handler)) })
+            .collect())
     }
 
     /// Handles again what a subscription has put aside, and forgets what succeeds; returns how many did.
@@ -148,6 +156,7 @@ async fn assemble(
     port: u16,
     store: &Store,
     redis: Option<&Arc<Redis>>,
+    metrics: &Metrics,
     master_key: MasterKey,
 ) -> Result<Identity, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -164,6 +173,11 @@ async fn assemble(
     let hasher = Scrypt::start(scrypt_settings(config)?, Arc::clone(&entropy)).map_err(|error| {
         config.refuse("HASH_QUEUE", format!("no threads to hash passwords with: {error}"), "free some memory")
     })?;
+    let hasher = Arc::new(hasher);
+    let (queue, connections) = (Arc::clone(&hasher), store.connection_count());
+    metrics.hashing.queue_length.read_from(move || queue.queue_length());
+    metrics.service.database_connections.read_from(connections);
+    metrics.service.started(config.environment);
     let ports = Ports {
         events: store.events.clone(),
         users: store.users.clone(),
@@ -171,8 +185,8 @@ async fn assemble(
         sessions: store.sessions.clone(),
         one_time_codes: store.one_time_codes.clone(),
         subject_keys: store.subject_keys.clone(),
-        session_cache: redis.map(session_cache),
-        password_hasher: Arc::new(hasher),
+        session_cache: redis.map(|redis| session_cache(redis, metrics.cache.clone())),
+        password_hasher: Arc::new(metrics.hashing.timed(hasher)),
         tokens: Arc::new(tokens),
         clock,
         entropy,
@@ -255,7 +269,7 @@ async fn open_smtp(config: &Config) -> Result<Option<Arc<Smtp>>, ConfigError> {
 }
 
 /// This process's own cache in front of Redis, kept true by Redis' news.
-fn session_cache(redis: &Arc<Redis>) -> Arc<dyn SessionCache> {
+fn session_cache(redis: &Arc<Redis>, metrics: CacheMetrics) -> Arc<dyn SessionCache> {
     let first = Arc::new(LocalSessionCache::new());
     let (told, mut news) = (Arc::clone(&first), redis.revocations());
     tokio::spawn(async move {
@@ -266,7 +280,7 @@ fn session_cache(redis: &Arc<Redis>) -> Arc<dyn SessionCache> {
             }
         }
     });
-    Arc::new(TwoLevels { first, second: redis.clone() })
+    Arc::new(TwoLevels { first, second: redis.clone(), metrics })
 }
 
 struct StoreDependency(Arc<dyn EventStore>);
@@ -299,7 +313,9 @@ impl Dependency for RedisDependency {
     }
 
     async fn is_up(&self) -> bool {
-        self.0.is_up()
+        // A look such as requests make, for a session that there is not: one that went away unnoticed is noticed here. One that
+        // is known to be away is not asked.
+        self.0.get(SessionId::new(Uuid::nil())).await.is_ok()
     }
 }
 

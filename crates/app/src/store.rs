@@ -57,6 +57,20 @@ impl Store {
         }
     }
 
+    /// How many connections it has open now, to be asked again and again.
+    pub(crate) fn connection_count(&self) -> Box<dyn Fn() -> usize + Send + Sync> {
+        match &self.engine {
+            Engine::Sqlite(store) => {
+                let store = Arc::clone(store);
+                Box::new(move || store.connections())
+            }
+            Engine::Postgres(store) => {
+                let store = Arc::clone(store);
+                Box::new(move || store.connections())
+            }
+        }
+    }
+
     fn of<S>(store: Arc<S>, engine: Engine) -> Self
     where
         S: EventStore

@@ -61,6 +61,8 @@ Examples:
     /// check settings before a start.
     #[command(after_help = "Examples:\n  portcullis config\n  PORT=9000 portcullis config | grep PORT")]
     Config(command::config::Arguments),
+    /// Print the reference of all metrics that a running service has at /metrics, as Markdown
+    Metrics,
     /// Check the audit log
     #[command(subcommand)]
     Audit(command::audit::Command),
@@ -100,6 +102,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Migrate(arguments) => command::migrate::run(&config()?, &arguments),
         Command::Openapi(arguments) => command::openapi::run(&arguments),
         Command::Config(arguments) => command::config::run(config, &arguments),
+        Command::Metrics => command::metrics::run(),
         Command::Audit(command) => command::audit::run(&config()?, &command),
         Command::Subscriptions(command) => command::subscriptions::run(&config()?, &command),
         Command::Admin(command) => command::admin::run(&config()?, command),

@@ -2,6 +2,7 @@
 
 mod broker;
 mod line;
+mod metrics;
 mod refusal;
 mod session;
 mod start;

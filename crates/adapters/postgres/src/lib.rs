@@ -125,6 +125,11 @@ impl Postgres {
         }
     }
 
+    /// How many connections are open, in use or not, beside the one that listens.
+    pub fn connections(&self) -> usize {
+        self.connections.count()
+    }
+
     fn new(
         server: Server,
         access: Access,

@@ -128,6 +128,11 @@ impl Sqlite {
         }
     }
 
+    /// How many connections are open: one a thread.
+    pub fn connections(&self) -> usize {
+        self.readers.count() + usize::from(self.writer.is_some())
+    }
+
     /// How many writes were done, and in how many transactions.
     pub fn statistics(&self) -> WriterStatistics {
         self.writer.as_ref().map(Writer::statistics).unwrap_or_default()

@@ -1,7 +1,7 @@
-//! The outermost layer: gives each request its id, its time limit and its line in the log, and turns whatever went wrong inside,
+//! The outermost layer: gives each request its id, its time limit, its line in the log and its place in the metrics, and turns whatever went wrong inside,
 //! panics included, into the one error shape.
 
-use std::{error::Error as _, panic::AssertUnwindSafe, time::Duration};
+use std::{error::Error as _, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use poem::{
@@ -12,8 +12,11 @@ use portcullis_domain::{Identity, code::Code};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{allow::Allow, error::Failure, unread::Unread};
-use crate::causes::chain;
+use super::{error::Failure, route::Routes, unread::Unread};
+use crate::{
+    causes::chain,
+    metric::{Answered, Metrics},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
@@ -21,23 +24,28 @@ const MAX_REQUEST_ID: usize = 64;
 pub(super) struct Boundary<E> {
     inner: E,
     identity: Identity,
+    metrics: Arc<Metrics>,
     timeout: Duration,
-    allow: Allow,
+    routes: Routes,
 }
 
 impl<E: Endpoint> Boundary<E> {
-    pub(super) const fn new(inner: E, identity: Identity, timeout: Duration, allow: Allow) -> Self {
-        Self { inner, identity, timeout, allow }
+    pub(super) const fn new(
+        inner: E,
+        identity: Identity,
+        metrics: Arc<Metrics>,
+        timeout: Duration,
+        routes: Routes,
+    ) -> Self {
+        Self { inner, identity, metrics, timeout, routes }
     }
 
-    /// The answer, whatever happens inside, and the pattern of the route that gave it where there is one.
-    async fn answer(&self, request: Request, request_id: &str) -> (Response, Option<PathPattern>) {
+    /// The answer, whatever happens inside, and what went wrong; the pattern of the route that gave it is among its data.
+    async fn answer(&self, request: Request, request_id: &str) -> (Response, Option<Code>) {
         let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         let (failure, route) = match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(Ok(response))) => {
-                let response = response.into_response();
-                let route = response.data::<PathPattern>().cloned();
-                return (response, route);
+                return (response.into_response(), None);
             }
             Ok(Ok(Err(error))) => {
                 let route = error.data::<PathPattern>().cloned();
@@ -51,9 +59,23 @@ impl<E: Endpoint> Boundary<E> {
         let code = failure.code();
         let mut response = failure.into_response(request_id, self.identity.ports().clock.now());
         if let (Code::MethodNotAllowed, Some(pattern)) = (code, &route) {
-            response.headers_mut().insert(header::ALLOW, self.allow.on(pattern));
+            response.headers_mut().insert(header::ALLOW, self.routes.allow(pattern));
         }
-        (response, route)
+        if let Some(pattern) = route {
+            response.set_data(pattern);
+        }
+        (response, Some(code))
+    }
+}
+
+impl<E> Boundary<E> {
+    /// The pattern of the route that answered, as the document has it.
+    fn endpoint(&self, response: &Response, code: Option<Code>, path: &str) -> Option<&str> {
+        match (response.data::<PathPattern>(), code) {
+            (Some(pattern), _) => self.routes.path(pattern),
+            (None, Some(Code::Internal | Code::Timeout)) => self.routes.find(path),
+            (None, _) => None,
+        }
     }
 }
 
@@ -66,14 +88,18 @@ impl<E: Endpoint> Endpoint for Boundary<E> {
         let request_id =
             request_id(&request).unwrap_or_else(|| self.identity.new_id::<Uuid>(clock.now()).to_string());
         let method = request.method().clone();
+        let path = request.uri().path().to_owned();
         request.set_data(self.identity.clone());
+        request.set_data(Arc::clone(&self.metrics));
         let unread = Unread::of(&mut request);
         let span = tracing::info_span!("request", id = %request_id);
-        let (mut response, route) = self.answer(request, &request_id).instrument(span.clone()).await;
+        let (mut response, code) = self.answer(request, &request_id).instrument(span.clone()).await;
+        let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+        let endpoint = self.endpoint(&response, code, &path);
+        self.metrics.answered(&Answered { method: &method, endpoint, status, code, elapsed });
         span.in_scope(|| {
-            let status = response.status().as_u16();
-            let route = route.as_ref().map_or("", |pattern| &*pattern.0);
-            let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let route = endpoint.unwrap_or_default();
+            let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             tracing::info!(%method, route, status, milliseconds, "answered");
         });
         add_headers(&mut response, &request_id);

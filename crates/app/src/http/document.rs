@@ -9,13 +9,17 @@ use poem_openapi::{OpenApi, OpenApiService};
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'";
 
-/// `/openapi.json`, `/openapi.yaml`, `/docs` and `/redoc`.
+/// Where they are.
+pub(super) const PATHS: [&str; 4] = ["/openapi.json", "/openapi.yaml", "/docs", "/redoc"];
+
+/// What is at [`PATHS`].
 pub(super) fn routes<A: OpenApi + 'static>(service: &OpenApiService<A, ()>) -> Route {
+    let [json, yaml, docs, redoc] = PATHS;
     Route::new()
-        .at("/openapi.json", get(text(super::openapi_json(), "application/json; charset=utf-8")))
-        .at("/openapi.yaml", get(text(super::openapi_yaml(), "application/yaml; charset=utf-8")))
-        .at("/docs", get(page(service.swagger_ui_html())))
-        .at("/redoc", get(page(service.redoc_html())))
+        .at(json, get(text(super::openapi_json(), "application/json; charset=utf-8")))
+        .at(yaml, get(text(super::openapi_yaml(), "application/yaml; charset=utf-8")))
+        .at(docs, get(page(service.swagger_ui_html())))
+        .at(redoc, get(page(service.redoc_html())))
 }
 
 /// The text is in memory once, however many are sent it at a time: the pages are megabytes.

@@ -1,17 +1,14 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::future::join_all;
 use poem::web::Data;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, payload::Json};
 
 use super::Group;
-use crate::dependency::Dependency;
+use crate::dependency::{Dependency, answers};
 
 /// Everything that readiness asks.
 pub(super) type Dependencies = Arc<[Box<dyn Dependency>]>;
-
-/// How long a dependency may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct HealthApi;
 
@@ -91,7 +88,7 @@ async fn readiness(dependencies: &Dependencies) -> Readiness {
 /// How a dependency is, and what that makes of the whole.
 async fn ask(dependency: &dyn Dependency) -> (DependencyResponse, HealthStatus) {
     let started = tokio::time::Instant::now();
-    let is_up = tokio::time::timeout(PATIENCE, dependency.is_up()).await.unwrap_or(false);
+    let is_up = answers(dependency).await;
     let latency_ms = started.elapsed().as_secs_f64() * 1_000.0;
     let name = dependency.name();
     let (status, of_the_whole) = match (is_up, dependency.is_needed()) {

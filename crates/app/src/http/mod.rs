@@ -1,6 +1,5 @@
 //! The HTTP API: one endpoint a file, each with its own wire types, which become commands of the domain at once.
 
-mod allow;
 mod auth;
 mod bearer;
 mod body;
@@ -9,6 +8,8 @@ mod client;
 mod document;
 mod error;
 mod health;
+mod metrics;
+mod route;
 mod timestamp;
 mod unread;
 mod user;
@@ -19,7 +20,7 @@ use poem::{EndpointExt, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use portcullis_domain::Identity;
 
-use crate::dependency::Dependency;
+use crate::{dependency::Dependency, metric::Metrics};
 
 /// The groups of the OpenAPI document.
 #[derive(Tags)]
@@ -67,11 +68,13 @@ pub fn openapi_yaml() -> String {
 pub(crate) fn endpoint(
     identity: Identity,
     dependencies: Arc<[Box<dyn Dependency>]>,
+    metrics: Arc<Metrics>,
     request_timeout: Duration,
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
-    let documents = document::routes(&service);
-    let allow = allow::Allow::of(&service);
-    boundary::Boundary::new(documents.nest("/", service).data(dependencies), identity, request_timeout, allow)
-        .boxed()
+    let beside = [document::PATHS.as_slice(), &[metrics::PATH]].concat();
+    let routes = route::Routes::of(&service, &beside);
+    let all = document::routes(&service).at(metrics::PATH, metrics::endpoint(Arc::clone(&metrics)));
+    let all = all.nest("/", service).data(dependencies);
+    boundary::Boundary::new(all, identity, metrics, request_timeout, routes).boxed()
 }

@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use anyhow::bail;
 use clap::Subcommand;
-use portcullis_app::{Stack, config::Config};
+use portcullis_app::{Stack, config::Config, count_events_beyond};
 use portcullis_domain::port::{FeedCursor, SubscriptionState};
 
 use super::{block_on, print};
@@ -115,15 +115,10 @@ async fn list(stack: &Stack) -> anyhow::Result<String> {
 }
 
 /// How many events lie beyond a cursor.
-async fn lag(stack: &Stack, mut cursor: FeedCursor) -> anyhow::Result<String> {
-    let mut count = 0;
-    while count < LONGEST_LAG {
-        let page = stack.identity.ports().events.read_feed(cursor, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(count.to_string()) };
-        cursor = last.cursor;
-        count += page.len();
-    }
-    Ok(format!("{LONGEST_LAG}+"))
+async fn lag(stack: &Stack, cursor: FeedCursor) -> anyhow::Result<String> {
+    let events = stack.identity.ports().events.as_ref();
+    let count = count_events_beyond(events, cursor, LONGEST_LAG).await?;
+    Ok(if count < LONGEST_LAG { count.to_string() } else { format!("{LONGEST_LAG}+") })
 }
 
 /// The furthest cursor beyond which every event from a position on lies.

@@ -60,6 +60,11 @@ impl Connections {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.pool.status().size
+    }
+
     /// Hands out no more connections.
     pub(crate) fn close(&self) {
         self.pool.close();

@@ -14,18 +14,26 @@ const CAPACITY: usize = 1_024;
 type Query = Box<dyn FnOnce(&mut SqliteConnection) + Send>;
 
 /// The threads that read. In a write-ahead log readers see the last commit and wait for no writer.
-pub(crate) struct Readers(Queue<Query>);
+pub(crate) struct Readers {
+    queue: Queue<Query>,
+    count: usize,
+}
 
 impl Readers {
     /// Starts a thread for each connection.
     pub(crate) fn start(connections: Vec<SqliteConnection>) -> io::Result<Self> {
         let (queue, receiver) = Queue::new(CAPACITY);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (receiver, count) = (Arc::new(Mutex::new(receiver)), connections.len());
         for (number, connection) in connections.into_iter().enumerate() {
             let receiver = Arc::clone(&receiver);
             queue.start(format!("sqlite-reader-{number}"), move || serve(connection, &receiver))?;
         }
-        Ok(Self(queue))
+        Ok(Self { queue, count })
+    }
+
+    /// How many they are.
+    pub(crate) const fn count(&self) -> usize {
+        self.count
     }
 
     /// Runs a query on whichever connection is free first.
@@ -40,13 +48,13 @@ impl Readers {
                 let _ = reply.send(query(connection));
             }
         });
-        self.0.submit(query).await?;
+        self.queue.submit(query).await?;
         answer.await.map_err(|_| gone())?
     }
 
     /// Finishes the queries that were taken, and ends.
     pub(crate) async fn close(&self) {
-        self.0.close().await;
+        self.queue.close().await;
     }
 }
 
