@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     client::{Client, PASSWORD},
@@ -197,6 +201,23 @@ async fn hostile_paths_and_methods_make_no_labels() {
         (r#"http_requests_total{endpoint="/api/v1/auth/me",method="OTHER",status="405"}"#, 60.0),
     ];
     assert_grown(&before, &after, &growth);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_ran_out_of_time_is_counted_under_its_route() {
+    let server = Server::start_with(&[UNLIMITED, ("REQUEST_TIMEOUT_SECONDS", "1")]);
+    let address = server.url().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("it accepts");
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 504");
+    let scrape = Scrape::of(&server).await;
+    let series = r#"http_requests_total{endpoint="/api/v1/auth/login",method="POST",status="504"}"#;
+    assert_eq!(scrape.value(series).to_string(), "1");
+    let reason = r#"user_failed_login_attempts_total{reason="timeout"}"#;
+    assert_eq!(scrape.value(reason).to_string(), "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
