@@ -26,6 +26,8 @@ pub(crate) struct Tokens {
 pub(crate) struct Client {
     http: reqwest::Client,
     api: String,
+    /// Where each request says that it comes from.
+    forwarded_for: Option<String>,
 }
 
 impl Answer {
@@ -46,6 +48,13 @@ impl Answer {
         &self.body
     }
 
+    /// A header that is a number.
+    #[track_caller]
+    pub(crate) fn number(&self, header: &str) -> u64 {
+        let value = self.headers.get(header).unwrap_or_else(|| panic!("no {header}: {:?}", self.headers));
+        value.to_str().expect("a text").parse().expect("a number")
+    }
+
     pub(crate) fn tokens(&self) -> Tokens {
         let body = self.expect(StatusCode::OK.as_u16());
         let text = |name: &str| body[name].as_str().expect("a token").to_owned();
@@ -59,12 +68,21 @@ impl Client {
     }
 
     pub(crate) fn at(url: &str) -> Self {
-        Self { http: reqwest::Client::new(), api: format!("{url}/api/v1") }
+        Self { http: reqwest::Client::new(), api: format!("{url}/api/v1"), forwarded_for: None }
+    }
+
+    /// One whose requests come from another address, where the service believes this machine's proxies.
+    pub(crate) fn at_address(&self, address: &str) -> Self {
+        Self { forwarded_for: Some(address.to_owned()), ..self.clone() }
     }
 
     /// A request to a path under `/api/v1`.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.api))
+        let request = self.http.request(method, format!("{}{path}", self.api));
+        match &self.forwarded_for {
+            Some(address) => request.header("X-Forwarded-For", address),
+            None => request,
+        }
     }
 
     /// Sends a request, whatever comes of it.

@@ -12,6 +12,7 @@ mod command_line;
 mod configuration;
 mod crash;
 mod hostile;
+mod limits;
 mod load;
 mod metrics;
 mod race;

@@ -34,7 +34,7 @@ impl App {
             stack.identity.clone(),
             stack.dependencies(),
             Arc::clone(&stack.metrics),
-            config.request_timeout,
+            gate(config, &stack),
         );
         let ports = stack.identity.ports();
         let holder = stack.identity.new_id(ports.clock.now());
@@ -89,6 +89,20 @@ async fn watch(stack: &Stack, subscriptions: &[&str]) -> Infallible {
     tokio::select! {
         never = watch_dependencies(&stack.metrics.dependency, &dependencies) => never,
         never = watching => never,
+    }
+}
+
+fn gate(config: &Config, stack: &Stack) -> http::Gate {
+    let limits = || http::Limits {
+        limiter: stack.rate_limiter(),
+        sign_ins: config.sign_ins_per_minute,
+        registrations: config.registrations_per_hour,
+        others: config.requests_per_minute,
+    };
+    http::Gate {
+        trusted_proxies: config.trusted_proxies.clone().unwrap_or_default(),
+        limits: config.rate_limits.then(limits),
+        timeout: config.request_timeout,
     }
 }
 

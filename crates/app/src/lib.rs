@@ -8,6 +8,7 @@ mod causes;
 pub mod config;
 mod data_folder;
 mod dependency;
+mod fall_back;
 mod http;
 mod master_key;
 mod metric;

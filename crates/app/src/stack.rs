@@ -9,10 +9,10 @@ use portcullis_domain::{
     Identity, Ports,
     id::SessionId,
     key_ring::{KeyRingError, open_key_ring},
-    port::{Clock, Entropy, EventStore, Mailer, SessionCache, StoreError, Subscriptions},
+    port::{Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache, StoreError, Subscriptions},
     seal::MasterKey,
 };
-use portcullis_memory::{LocalSessionCache, OsEntropy, SystemClock};
+use portcullis_memory::{LocalRateLimiter, LocalSessionCache, OsEntropy, SystemClock};
 use portcullis_paseto::Paseto;
 use portcullis_rabbitmq::RabbitMq;
 use portcullis_redis::{Redis, Revocation};
@@ -27,6 +27,7 @@ use crate::{
     config::{Config, ConfigError},
     data_folder,
     dependency::Dependency,
+    fall_back::FallBackLimiter,
     master_key::{self, MasterKeyError},
     metric::{CacheMetrics, Metrics},
     session_cache::{self, TwoLevels},
@@ -106,6 +107,15 @@ impl Stack {
         subscription::replay(handler.as_ref(), self.store.events.as_ref(), self.subscriptions.as_ref())
             .await
             .map_err(ReplayError::Store)
+    }
+
+    /// What counts requests: with all replicas where they share a Redis, else for this process.
+    pub(crate) fn rate_limiter(&self) -> Arc<dyn RateLimiter> {
+        let own = Arc::new(LocalRateLimiter::new());
+        match &self.redis {
+            Some(redis) => Arc::new(FallBackLimiter::new(redis.clone(), own)),
+            None => own,
+        }
     }
 
     /// What readiness asks.

@@ -6,13 +6,14 @@ const CHECKED_IN: &str = include_str!("../../../openapi.json");
 const STALE: &str =
     "openapi.json is not what the code says any more; read the change, and write the file anew: just openapi";
 
-/// Every operation in a line: what it is called by, what it needs, and which statuses it answers with.
+/// Every operation in a line: what it is called by, what it needs, and which statuses it answers with. That what is limited may be
+/// refused by 429 is tested beside the table of limits.
 fn overview(document: &Value) -> String {
     let mut lines = Vec::new();
     for (path, operations) in document["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
-            let statuses: Vec<_> =
-                operation["responses"].as_object().expect("responses").keys().cloned().collect();
+            let statuses = operation["responses"].as_object().expect("responses").keys().cloned();
+            let statuses: Vec<_> = statuses.filter(|status| status != "429").collect();
             let caller = if operation["security"].is_array() { " bearer" } else { "" };
             lines.push(format!("{} {path}{caller}: {}", method.to_uppercase(), statuses.join(" ")));
         }

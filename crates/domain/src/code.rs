@@ -65,6 +65,8 @@ codes! {
     RefreshTokenReused = "USER_1204", "REFRESH_TOKEN_REUSED";
     /// The request does not have the shape or the values it must.
     ValidationFailed = "COMMON_9001", "VALIDATION_FAILED";
+    /// More requests than one address may make in a time.
+    RateLimited = "COMMON_9002", "RATE_LIMITED";
     /// Unknown path.
     NotFound = "COMMON_9003", "NOT_FOUND";
     /// The path does not know the method.

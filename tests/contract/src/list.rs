@@ -367,6 +367,10 @@ contract! {
         a_count_ends_a_window_after_its_first_failure,
         failures_that_follow_do_not_make_the_window_longer,
     ]
+    "`ends_in` says when that is, and is zero where nothing is counted; once waited, it is enough." => [
+        a_count_says_when_its_window_ends,
+        a_count_has_ended_after_the_wait_it_was_told,
+    ]
     "A cleared counter starts anew." => [
         a_cleared_counter_starts_anew,
         a_cleared_counter_gets_a_window_of_its_own,

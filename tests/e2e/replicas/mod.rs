@@ -1,6 +1,7 @@
 //! Several services on one PostgreSQL, Redis and RabbitMQ: to their users they are one.
 
 mod broker;
+mod limit;
 mod line;
 mod metrics;
 mod refusal;

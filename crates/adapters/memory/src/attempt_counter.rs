@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use portcullis_domain::port::{AttemptCounters, StoreError};
+use portcullis_domain::port::{AttemptCounters, Attempts, StoreError};
 
 use crate::timed::{CAPACITY, Change, Entry, Timed};
 
@@ -31,23 +31,31 @@ impl Default for LocalAttemptCounters {
 
 #[async_trait]
 impl AttemptCounters for LocalAttemptCounters {
-    async fn add(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
+    async fn add(&self, key: &str, window: Duration) -> Result<Attempts, StoreError> {
         Ok(self.0.change(digest(key), |before| {
-            let none = || Entry::lasting(0, Instant::now(), window);
-            let before = before.unwrap_or_else(none);
-            let count = before.value + 1;
-            (Change::Put(Entry { value: count, ..before }), count)
+            let now = Instant::now();
+            let before = before.filter(|before| before.lasts_at(now));
+            let before = before.unwrap_or_else(|| Entry::lasting(0, now, window));
+            let entry = Entry { value: before.value + 1, ..before };
+            let attempts = attempts(&entry, now);
+            (Change::Put(entry), attempts)
         }))
     }
 
-    async fn count(&self, key: &str) -> Result<u64, StoreError> {
-        Ok(self.0.find(&digest(key)).unwrap_or_default())
+    async fn count(&self, key: &str) -> Result<Attempts, StoreError> {
+        let now = Instant::now();
+        let entry = self.0.find(&digest(key)).filter(|entry| entry.lasts_at(now));
+        Ok(entry.map_or_else(Attempts::default, |entry| attempts(&entry, now)))
     }
 
     async fn clear(&self, key: &str) -> Result<(), StoreError> {
         self.0.change(digest(key), |_| (Change::Remove, ()));
         Ok(())
     }
+}
+
+fn attempts(entry: &Entry<u64>, now: Instant) -> Attempts {
+    Attempts { count: entry.value, ends_in: entry.remaining(now).unwrap_or(Duration::MAX) }
 }
 
 fn digest(key: &str) -> Key {

@@ -45,7 +45,7 @@ impl Default for LocalSessionCache {
 #[async_trait]
 impl SessionCache for LocalSessionCache {
     async fn get(&self, session: SessionId) -> Result<Option<CachedSession>, StoreError> {
-        Ok(self.0.find(&session))
+        Ok(self.0.find(&session).map(|entry| entry.value))
     }
 
     async fn put(

@@ -45,7 +45,12 @@ impl<V> Entry<V> {
         }
     }
 
-    fn remaining(&self, now: Instant) -> Option<Duration> {
+    /// Whether its time is not over yet. The map itself drops what has ended by a clock of its own, a little later.
+    pub(crate) fn lasts_at(&self, now: Instant) -> bool {
+        self.ends_at.is_none_or(|end| now < end)
+    }
+
+    pub(crate) fn remaining(&self, now: Instant) -> Option<Duration> {
         self.ends_at.map(|end| end.saturating_duration_since(now))
     }
 }
@@ -68,8 +73,8 @@ where
         Self(cache.build())
     }
 
-    pub(crate) fn find(&self, key: &K) -> Option<V> {
-        self.0.get(key).map(|entry| entry.value)
+    pub(crate) fn find(&self, key: &K) -> Option<Entry<V>> {
+        self.0.get(key)
     }
 
     /// Reads and changes an entry, with no other change of it between the two, and returns what `decide` says beside.
@@ -139,7 +144,7 @@ mod tests {
         put(&map, 0, LONG);
         for key in 1..10_000 {
             put(&map, key, LONG);
-            assert_eq!(map.find(&0), Some(0), "gone after {key}");
+            assert_eq!(map.find(&0).map(|entry| entry.value), Some(0), "gone after {key}");
         }
     }
 
@@ -156,6 +161,6 @@ mod tests {
             assert!(begun.elapsed() < LONG, "{} entries", map.len());
             std::thread::sleep(Duration::from_millis(50));
         }
-        assert_eq!(map.find(&100), Some(100));
+        assert_eq!(map.find(&100).map(|entry| entry.value), Some(100));
     }
 }

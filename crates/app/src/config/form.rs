@@ -1,8 +1,11 @@
 //! The forms that values take: each says in words what it accepts and reads a text into its type.
 
-use std::{fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt, net::IpAddr, num::NonZeroU32, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration,
+};
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
+use ipnet::{IpNet, Ipv4Net};
 use portcullis_domain::{seal::MasterKey, value::Email};
 use tracing_subscriber::filter::Targets;
 use url::{Host, Url};
@@ -10,6 +13,8 @@ use url::{Host, Url};
 /// How much of a refused value an error quotes.
 const QUOTED: usize = 60;
 const LONGEST_TEXT: usize = 200;
+/// More often than this is no limit.
+const MOST: NonZeroU32 = NonZeroU32::MAX;
 
 /// What a setting accepts.
 pub(super) struct Form<T> {
@@ -192,6 +197,30 @@ where
     let accepts = format!("a whole number from {} to {}", bounds.start(), bounds.end());
     Form::new(accepts, move |text| {
         text.parse().ok().filter(|number| bounds.contains(number)).ok_or(Refusal::Form)
+    })
+}
+
+/// How often something may be done.
+pub(super) fn limit() -> Form<NonZeroU32> {
+    number(NonZeroU32::MIN..=MOST)
+}
+
+/// Networks, with commas between them.
+pub(super) fn networks() -> Form<Vec<IpNet>> {
+    let accepts = "a list of networks and addresses such as `10.0.0.0/8, 2001:db8::1`";
+    Form::new(accepts, |text| text.split(',').map(|part| network(part.trim())).collect())
+}
+
+/// A network, or an address as a network of its own. What names an address within a network is refused: whoever wrote it meant fewer
+/// addresses or other ones.
+fn network(text: &str) -> Result<IpNet, Refusal> {
+    let network: Option<IpNet> = text.parse().ok().or_else(|| text.parse().map(IpAddr::into).ok());
+    let network = network.filter(|network| network.trunc() == *network).ok_or(Refusal::Form)?;
+    // Peers are compared in the clothes of their own family.
+    let IpNet::V6(mapped) = network else { return Ok(network) };
+    Ok(match (mapped.network().to_ipv4_mapped(), mapped.prefix_len().checked_sub(96)) {
+        (Some(address), Some(length)) => Ipv4Net::new(address, length).map_err(|_| Refusal::Form)?.into(),
+        _ => network,
     })
 }
 

@@ -3,13 +3,8 @@
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 20] = [
+pub(super) const NAMES: [&str; 15] = [
     "TOKEN_FORMAT",
-    "RATE_LIMIT_PER_MINUTE",
-    "RATE_LIMIT_LOGIN_PER_MINUTE",
-    "RATE_LIMIT_REGISTER_PER_HOUR",
-    "RATE_LIMIT_ENABLED",
-    "TRUSTED_PROXIES",
     "MAX_LOGIN_ATTEMPTS",
     "ACCOUNT_LOCKOUT_DURATION_MINUTES",
     "MAX_SESSIONS_PER_USER",

@@ -1,8 +1,9 @@
 //! The one table of settings: from each line come its field, its parsing, its line in `portcullis config` and its line in the
 //! reference.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use portcullis_domain::{seal::MasterKey, value::Email};
 use tracing_subscriber::filter::Targets;
 use url::{Host, Url};
@@ -141,6 +142,18 @@ settings! {
         scrypt_p: u32 = plain("SCRYPT_P", "3", form::number(1..=16));
         /// How many passwords may wait to be hashed before a request is told to come back later.
         hash_queue: usize = plain("HASH_QUEUE", "64", form::number(1..=10_000));
+    }
+    "Limits" {
+        /// Whether limits of rate hold, each for an address (of IPv6 for a network of 64 bits). Load tests set it to `false`.
+        rate_limits: bool = plain("RATE_LIMIT_ENABLED", "true", form::switch());
+        /// How often somebody may try to sign in, a minute.
+        sign_ins_per_minute: NonZeroU32 = plain("RATE_LIMIT_LOGIN_PER_MINUTE", "5", form::limit());
+        /// How many accounts somebody may register, an hour.
+        registrations_per_hour: NonZeroU32 = plain("RATE_LIMIT_REGISTER_PER_HOUR", "3", form::limit());
+        /// How many requests of any other kind somebody may make, a minute.
+        requests_per_minute: NonZeroU32 = plain("RATE_LIMIT_PER_MINUTE", "60", form::limit());
+        /// The proxies whose `X-Forwarded-For` or `Forwarded` header says whose request it is; of nobody else either is believed. A proxy must take away from what it passes on the one of the two that it does not write itself: where both are there and disagree, the request counts as the proxy's own.
+        trusted_proxies: Option<Vec<IpNet>> = derived("TRUSTED_PROXIES", "none", form::networks());
     }
     "Mail" {
         /// Whether an address must be verified, by a code mailed to it, before its owner can sign in.

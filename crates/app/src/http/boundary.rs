@@ -1,9 +1,10 @@
-//! The outermost layer: gives each request its id, its time limit, its line in the log and its place in the metrics, and turns whatever went wrong inside,
-//! panics included, into the one error shape.
+//! The outermost layer: gives each request its id, its client's address, its time limit, its line in the log and its place in the
+//! metrics, turns away whoever asks too often, and turns whatever went wrong inside, panics included, into the one error shape.
 
 use std::{error::Error as _, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
+use ipnet::IpNet;
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response, Result,
     http::{HeaderName, HeaderValue, header},
@@ -12,7 +13,13 @@ use portcullis_domain::{Identity, code::Code};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{error::Failure, route::Routes, unread::Unread};
+use super::{
+    address::{ClientAddress, TrustedProxies},
+    error::Failure,
+    limit::{Limited, Limits},
+    route::Routes,
+    unread::Unread,
+};
 use crate::{
     causes::chain,
     metric::{Answered, Metrics},
@@ -21,23 +28,59 @@ use crate::{
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
 
+/// What every request must pass before anything looks at it.
+pub(crate) struct Gate {
+    /// Whose word on clients' addresses is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// How often a client may ask, where that is limited.
+    pub(crate) limits: Option<Limits>,
+    /// How long a request may take.
+    pub(crate) timeout: Duration,
+}
+
 pub(super) struct Boundary<E> {
     inner: E,
     identity: Identity,
     metrics: Arc<Metrics>,
+    proxies: TrustedProxies,
+    limits: Option<Limits>,
     timeout: Duration,
     routes: Routes,
 }
 
 impl<E: Endpoint> Boundary<E> {
-    pub(super) const fn new(
+    pub(super) fn new(
         inner: E,
         identity: Identity,
         metrics: Arc<Metrics>,
-        timeout: Duration,
+        gate: Gate,
         routes: Routes,
     ) -> Self {
-        Self { inner, identity, metrics, timeout, routes }
+        let Gate { trusted_proxies, limits, timeout } = gate;
+        let proxies = TrustedProxies::new(trusted_proxies);
+        Self { inner, identity, metrics, proxies, limits, timeout, routes }
+    }
+
+    /// Counts the request against its client, and has it answered where it is not one too many.
+    async fn admit(&self, request: Request, request_id: &str) -> (Response, Option<Code>) {
+        let client = request.data().copied().unwrap_or(ClientAddress(None));
+        let limited = match &self.limits {
+            Some(limits) => limits.count(&request, client).await,
+            None => None,
+        };
+        let (mut response, code) = match limited.as_ref().and_then(Limited::refusal) {
+            Some(wait) => (self.refuse(Failure::rate_limited(wait), request_id), Some(Code::RateLimited)),
+            None => self.answer(request, request_id).await,
+        };
+        if let Some(limited) = limited {
+            limited.tell(&mut response);
+        }
+        (response, code)
+    }
+
+    fn refuse(&self, failure: Failure, request_id: &str) -> Response {
+        log_failure(&failure);
+        failure.into_response(request_id, self.identity.ports().clock.now())
     }
 
     /// The answer, whatever happens inside, and what went wrong; the pattern of the route that gave it is among its data.
@@ -55,9 +98,8 @@ impl<E: Endpoint> Boundary<E> {
             Ok(Err(_panic)) => (Failure::new(Code::Internal), None),
             Err(_elapsed) => (Failure::new(Code::Timeout), None),
         };
-        log_failure(&failure);
         let code = failure.code();
-        let mut response = failure.into_response(request_id, self.identity.ports().clock.now());
+        let mut response = self.refuse(failure, request_id);
         if let (Code::MethodNotAllowed, Some(pattern)) = (code, &route) {
             response.headers_mut().insert(header::ALLOW, self.routes.allow(pattern));
         }
@@ -73,7 +115,7 @@ impl<E> Boundary<E> {
     fn endpoint(&self, response: &Response, code: Option<Code>, path: &str) -> Option<&str> {
         match (response.data::<PathPattern>(), code) {
             (Some(pattern), _) => self.routes.path(pattern),
-            (None, Some(Code::Internal | Code::Timeout)) => self.routes.find(path),
+            (None, Some(Code::Internal | Code::Timeout | Code::RateLimited)) => self.routes.find(path),
             (None, _) => None,
         }
     }
@@ -91,9 +133,10 @@ impl<E: Endpoint> Endpoint for Boundary<E> {
         let path = request.uri().path().to_owned();
         request.set_data(self.identity.clone());
         request.set_data(Arc::clone(&self.metrics));
+        request.set_data(self.proxies.client_of(&request));
         let unread = Unread::of(&mut request);
         let span = tracing::info_span!("request", id = %request_id);
-        let (mut response, code) = self.answer(request, &request_id).instrument(span.clone()).await;
+        let (mut response, code) = self.admit(request, &request_id).instrument(span.clone()).await;
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
         let endpoint = self.endpoint(&response, code, &path);
         self.metrics.answered(&Answered { method: &method, endpoint, status, code, elapsed });

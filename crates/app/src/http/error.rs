@@ -15,7 +15,7 @@ use poem_openapi::{
     ApiResponse, Object,
     error::{AuthorizationError, ContentTypeError},
     payload::{Json, Payload},
-    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::Type,
 };
 use portcullis_domain::{
@@ -28,7 +28,10 @@ use portcullis_domain::{
 };
 use serde_json::{Map, Value, json};
 
-use super::timestamp::Timestamp;
+use super::{
+    limit::{self, whole_seconds},
+    timestamp::Timestamp,
+};
 
 /// How long to wait before asking a store again that just failed.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -74,6 +77,7 @@ const fn status(code: Code) -> StatusCode {
         Code::EmailAlreadyExists | Code::UsernameAlreadyExists => StatusCode::CONFLICT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         Code::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -96,6 +100,7 @@ const fn message(code: Code) -> &'static str {
         Code::SessionExpired => "The session has ended; sign in again",
         Code::RefreshTokenReused => "The refresh token was used before; the session has been ended",
         Code::ValidationFailed => "The request is not valid",
+        Code::RateLimited => "Too many requests; try again later",
         Code::NotFound => "There is nothing at this path",
         Code::MethodNotAllowed => "This path does not know the method",
         Code::PayloadTooLarge => "The body is too large",
@@ -133,6 +138,11 @@ impl Failure {
     fn caused_by(mut self, cause: impl Into<Source>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// A client that has asked too often.
+    pub(super) fn rate_limited(wait: Duration) -> Self {
+        Self::new(Code::RateLimited).retry_after(wait)
     }
 
     fn retry_after(mut self, wait: Duration) -> Self {
@@ -187,7 +197,7 @@ impl Failure {
         response.set_status(status(self.code));
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait).max(1)));
         }
         if status(self.code) == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -239,7 +249,8 @@ impl<E> From<Failed<E>> for poem::Error {
 impl<E: Fails> ApiResponse for Failed<E> {
     fn meta() -> MetaResponses {
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-        for code in E::CODES {
+        // Whoever asks too often is told so whatever they ask.
+        for code in E::CODES.iter().chain(&[Code::RateLimited]) {
             by_status.entry(status(*code).as_u16()).or_default().push(*code);
         }
         let describe = |codes: Vec<Code>| {
@@ -261,6 +272,7 @@ impl<E: Fails> ApiResponse for Failed<E> {
 }
 
 fn error_response(status: Option<u16>, description: String) -> MetaResponse {
+    let is_limit = status == Some(StatusCode::TOO_MANY_REQUESTS.as_u16());
     MetaResponse {
         // The registry wants texts that live as long as the program; these are made once for each endpoint.
         description: description.leak(),
@@ -270,8 +282,22 @@ fn error_response(status: Option<u16>, description: String) -> MetaResponse {
             content_type: Json::<ErrorResponse>::CONTENT_TYPE,
             schema: ErrorResponse::schema_ref(),
         }],
-        headers: Vec::new(),
+        headers: if is_limit { limit_headers() } else { Vec::new() },
     }
+}
+
+/// What the answer to one request too many says beside its body.
+fn limit_headers() -> Vec<MetaHeader> {
+    let retry_after = ("Retry-After", "In how many seconds one more may be made.");
+    let headers = std::iter::once(&retry_after).chain(&limit::HEADERS);
+    let describe = |(name, description): &(&str, &str)| MetaHeader {
+        name: (*name).to_owned(),
+        description: Some((*description).to_owned()),
+        required: true,
+        deprecated: false,
+        schema: u64::schema_ref(),
+    };
+    headers.map(describe).collect()
 }
 
 impl From<StoreError> for Failure {

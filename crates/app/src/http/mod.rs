@@ -1,5 +1,6 @@
 //! The HTTP API: one endpoint a file, each with its own wire types, which become commands of the domain at once.
 
+mod address;
 mod auth;
 mod bearer;
 mod body;
@@ -8,19 +9,21 @@ mod client;
 mod document;
 mod error;
 mod health;
+mod limit;
 mod metrics;
 mod route;
 mod timestamp;
 mod unread;
 mod user;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use poem::{EndpointExt, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use portcullis_domain::Identity;
 
 use crate::{dependency::Dependency, metric::Metrics};
+pub(crate) use {boundary::Gate, limit::Limits};
 
 /// The groups of the OpenAPI document.
 #[derive(Tags)]
@@ -69,12 +72,12 @@ pub(crate) fn endpoint(
     identity: Identity,
     dependencies: Arc<[Box<dyn Dependency>]>,
     metrics: Arc<Metrics>,
-    request_timeout: Duration,
+    gate: Gate,
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
     let beside = [document::PATHS.as_slice(), &[metrics::PATH]].concat();
     let routes = route::Routes::of(&service, &beside);
     let all = document::routes(&service).at(metrics::PATH, metrics::endpoint(Arc::clone(&metrics)));
     let all = all.nest("/", service).data(dependencies);
-    boundary::Boundary::new(all, identity, metrics, request_timeout, routes).boxed()
+    boundary::Boundary::new(all, identity, metrics, gate, routes).boxed()
 }

@@ -10,8 +10,6 @@ const FAILED: &str = "failed";
 const RATE_LIMITED: &str = "rate_limited";
 const STATUSES: [&str; 3] = [SUCCESS, FAILED, RATE_LIMITED];
 const STATUS: (&str, &str) = ("status", "`success`, `failed` or `rate_limited`");
-/// The code of the contract for a client that asks too often.
-const RATE_LIMITED_CODE: &str = "COMMON_9002";
 
 /// What people do with accounts, by the route they do it on. A new route that is one of these is a line here.
 const ACTS: [(&str, Act); 3] = [
@@ -124,7 +122,7 @@ impl AccountMetrics {
 fn status(failure: Option<Code>) -> &'static str {
     match failure {
         None => SUCCESS,
-        Some(code) if code.as_str() == RATE_LIMITED_CODE => RATE_LIMITED,
+        Some(Code::RateLimited) => RATE_LIMITED,
         Some(_) => FAILED,
     }
 }
@@ -163,6 +161,7 @@ mod tests {
             (post, login, Some(Code::InvalidCredentials)),
             (post, login, Some(Code::InvalidCredentials)),
             (post, login, Some(Code::ValidationFailed)),
+            (post, login, Some(Code::RateLimited)),
             (&Method::GET, login, Some(Code::MethodNotAllowed)),
         ]);
         assert_eq!(
@@ -171,6 +170,7 @@ mod tests {
                 r#"user_failed_login_attempts_total{reason="invalid_credentials"} 2"#,
                 r#"user_failed_login_attempts_total{reason="validation_failed"} 1"#,
                 r#"user_login_attempts_total{status="failed"} 3"#,
+                r#"user_login_attempts_total{status="rate_limited"} 1"#,
                 r#"user_login_attempts_total{status="success"} 1"#,
                 "user_login_duration_seconds_count 3",
             ]

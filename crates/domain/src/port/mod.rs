@@ -16,7 +16,7 @@ mod token;
 
 use thiserror::Error;
 
-pub use attempt_counter::AttemptCounters;
+pub use attempt_counter::{AttemptCounters, Attempts};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use event_store::{EventStore, FeedCursor, FeedItem, StreamHead};

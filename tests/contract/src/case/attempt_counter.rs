@@ -1,6 +1,9 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use portcullis_domain::port::AttemptCounters;
+use portcullis_domain::port::{AttemptCounters, Attempts};
 
 use crate::{AttemptCountersHarness, race::race, sample, span::Span};
 
@@ -21,10 +24,18 @@ impl Counters {
     }
 
     async fn add(&self, key: &str, window: Duration) -> u64 {
-        self.0.add(key, window).await.expect("counts")
+        self.add_whole(key, window).await.count
     }
 
     async fn count(&self, key: &str) -> u64 {
+        self.count_whole(key).await.count
+    }
+
+    async fn add_whole(&self, key: &str, window: Duration) -> Attempts {
+        self.0.add(key, window).await.expect("counts")
+    }
+
+    async fn count_whole(&self, key: &str) -> Attempts {
         self.0.count(key).await.expect("reads")
     }
 
@@ -94,6 +105,47 @@ pub async fn failures_that_follow_do_not_make_the_window_longer<H: AttemptCounte
         counters.count(KEY).await <= 1,
         "of {expected} failures only one that came after the window can count"
     );
+}
+
+/// To whoever counts and to whoever reads, and it goes by.
+pub async fn a_count_says_when_its_window_ends<H: AttemptCountersHarness>() {
+    let (harness, [counters, _]) = Counters::of::<H>().await;
+    assert_eq!(counters.count_whole(KEY).await, Attempts::default());
+    let begun = Instant::now();
+    for count in 1..=3 {
+        // Later ones say longer windows, which changes nothing.
+        let window = LONG * u32::try_from(count).expect("few");
+        for said in [counters.add_whole(KEY, window).await, counters.count_whole(KEY).await] {
+            assert_eq!(said.count, count);
+            check_wait(said.ends_in, begun);
+        }
+        tokio::time::sleep(harness.unit()).await;
+    }
+    counters.clear(KEY).await;
+    assert_eq!(counters.count_whole(KEY).await, Attempts::default());
+}
+
+/// A wait that was [`LONG`] when the case began, give or take what engines round.
+fn check_wait(said: Duration, begun: Instant) {
+    let rounding = Duration::from_millis(50);
+    assert!(said <= LONG + rounding, "{said:?}");
+    let since = begun.elapsed();
+    assert!(said + since + rounding >= LONG, "{said:?} after {since:?}");
+}
+
+/// Whoever was told a wait and waited is let in.
+pub async fn a_count_has_ended_after_the_wait_it_was_told<H: AttemptCountersHarness>() {
+    let (harness, [counters, _]) = Counters::of::<H>().await;
+    for part in [1, 2, 3] {
+        let key = format!("{KEY}|{part}");
+        let window = harness.unit() + Duration::from_micros(1);
+        let first = counters.add_whole(&key, window).await;
+        assert!(!first.ends_in.is_zero(), "{first:?}");
+        tokio::time::sleep(harness.unit() * part / 4).await;
+        let later = counters.count_whole(&key).await;
+        tokio::time::sleep(later.ends_in).await;
+        assert_eq!(counters.count_whole(&key).await, Attempts::default(), "after {:?}", later.ends_in);
+    }
 }
 
 /// After a success, say.

@@ -12,7 +12,7 @@ use portcullis_contract::{AttemptCountersHarness, RateLimiterHarness, SessionCac
 use portcullis_domain::{
     id::SessionId,
     port::{
-        AttemptCounters, CachedSession, LiveSession, Quota, RateLimiter, RateVerdict, SessionCache,
+        AttemptCounters, Attempts, CachedSession, LiveSession, Quota, RateLimiter, RateVerdict, SessionCache,
         StoreError,
     },
 };
@@ -40,6 +40,8 @@ trait Fault: Send + Sync + 'static {
     const SAYS_TOO_SOON: bool = false;
     /// Each failure begins the window anew.
     const WINDOW_SLIDES: bool = false;
+    /// Names the window that was asked for, and not what is left of the one that runs.
+    const SAYS_WHOLE_WINDOW: bool = false;
     /// Clearing leaves the window.
     const CLEARING_KEEPS_WINDOW: bool = false;
 
@@ -67,6 +69,7 @@ faults! {
     RefusalsCost { const REFUSALS_COST: bool = true; }
     TooSoon { const SAYS_TOO_SOON: bool = true; }
     WindowSlides { const WINDOW_SLIDES: bool = true; }
+    SaysWholeWindow { const SAYS_WHOLE_WINDOW: bool = true; }
     ClearingKeepsWindow { const CLEARING_KEEPS_WINDOW: bool = true; }
     FoldsKeys { fn key(key: &str) -> String { key.to_lowercase() } }
     CutsKeys { fn key(key: &str) -> String { key.chars().take(1_000).collect() } }
@@ -206,18 +209,19 @@ impl<F: Fault> RateLimiter for Map<String, u32, F> {
 
 #[async_trait]
 impl<F: Fault> AttemptCounters for Map<String, u64, F> {
-    async fn add(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
+    async fn add(&self, key: &str, window: Duration) -> Result<Attempts, StoreError> {
         Ok(self
             .change(F::key(key), |before| {
                 let (count, end) = before.unwrap_or_else(|| (0, end_of(window)));
                 let end = if F::WINDOW_SLIDES { end_of(window) } else { end };
-                (Some((count + 1, end)), count + 1)
+                let said = if F::SAYS_WHOLE_WINDOW { end_of(window) } else { end };
+                (Some((count + 1, end)), attempts::<F>(count + 1, said))
             })
             .await)
     }
 
-    async fn count(&self, key: &str) -> Result<u64, StoreError> {
-        Ok(self.find(&F::key(key)).map_or(0, |(count, _)| count))
+    async fn count(&self, key: &str) -> Result<Attempts, StoreError> {
+        Ok(self.find(&F::key(key)).map_or_else(Attempts::default, |(count, end)| attempts::<F>(count, end)))
     }
 
     async fn clear(&self, key: &str) -> Result<(), StoreError> {
@@ -225,6 +229,11 @@ impl<F: Fault> AttemptCounters for Map<String, u64, F> {
         self.change(F::key(key), |before| (keep(before).filter(|_| F::CLEARING_KEEPS_WINDOW), ())).await;
         Ok(())
     }
+}
+
+fn attempts<F: Fault>(count: u64, end: Instant) -> Attempts {
+    let left = end.saturating_duration_since(Instant::now());
+    Attempts { count, ends_in: if F::SAYS_TOO_SOON { left / 2 } else { left } }
 }
 
 struct Cache<F>([Arc<Map<SessionId, CachedSession, F>>; 2]);
@@ -325,6 +334,13 @@ crate::caught! {
     ]
     counters_that_never_end_are_caught: Counters<Everlasting>, Counters<Sound> => [
         attempt_counters::a_count_ends_a_window_after_its_first_failure,
+    ]
+    counters_that_name_too_short_a_wait_are_caught: Counters<TooSoon>, Counters<Sound> => [
+        attempt_counters::a_count_says_when_its_window_ends,
+        attempt_counters::a_count_has_ended_after_the_wait_it_was_told,
+    ]
+    counters_that_name_the_whole_window_are_caught: Counters<SaysWholeWindow>, Counters<Sound> => [
+        attempt_counters::a_count_says_when_its_window_ends,
     ]
     counters_that_keep_the_window_when_cleared_are_caught: Counters<ClearingKeepsWindow>, Counters<Sound> => [
         attempt_counters::a_cleared_counter_gets_a_window_of_its_own,

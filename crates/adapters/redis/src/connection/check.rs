@@ -126,6 +126,7 @@ impl Server {
             (&script::PUT, key("put"), vec![b"+".to_vec(), briefly()]),
             (&script::FORGET, key("put"), Vec::new()),
             (&script::ADD, key("add"), vec![briefly()]),
+            (&script::COUNT, key("add"), Vec::new()),
             (&script::FORGET, key("add"), Vec::new()),
             (&script::TAKE, key("take"), vec![b"1".to_vec(), b"1".to_vec()]),
             // Of nobody's session.

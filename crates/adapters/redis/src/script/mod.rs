@@ -15,6 +15,7 @@ pub(crate) static REVOKE: LazyLock<Script> = LazyLock::new(|| Script::new(includ
 pub(crate) static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("forget.lua")));
 pub(crate) static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take.lua")));
 pub(crate) static ADD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("add.lua")));
+pub(crate) static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
 
 impl Script {
     fn new(code: &'static str) -> Self {

@@ -71,8 +71,8 @@ async fn services_with_prefixes_of_their_own_share_a_server() {
     let two = connect(&server, Options { key_prefix: "two:".to_owned(), ..patient() }).await;
     one.revoke(&[session(1)], LONG).await.expect("revoked");
     assert_eq!(two.get(session(1)).await.expect("reads"), None);
-    assert_eq!(one.add("key", LONG).await.expect("counted"), 1);
-    assert_eq!(two.add("key", LONG).await.expect("counted"), 1);
+    assert_eq!(one.add("key", LONG).await.expect("counted").count, 1);
+    assert_eq!(two.add("key", LONG).await.expect("counted").count, 1);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn scripts_that_the_server_forgot_are_sent_again() {
         });
         let work = async {
             for number in 1..=500 {
-                assert_eq!(redis.add("key", LONG).await.expect("counted"), number);
+                assert_eq!(redis.add("key", LONG).await.expect("counted").count, number);
                 redis.take("key", quota(1_000)).await.expect("taken");
                 redis.put(session(number.into()), live(), LONG).await.expect("put");
                 redis.revoke(&[session(number.into())], LONG).await.expect("revoked");

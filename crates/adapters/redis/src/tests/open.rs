@@ -169,8 +169,8 @@ async fn a_database_of_its_own_can_be_chosen() {
     let url = server.url();
     let one = Redis::connect(&url, patient()).await.expect("database 0");
     let other = Redis::connect(&format!("{url}/5"), patient()).await.expect("database 5");
-    assert_eq!(one.add("key", super::LONG).await.expect("counted"), 1);
-    assert_eq!(other.add("key", super::LONG).await.expect("counted"), 1);
+    assert_eq!(one.add("key", super::LONG).await.expect("counted").count, 1);
+    assert_eq!(other.add("key", super::LONG).await.expect("counted").count, 1);
     assert!(matches!(refusal(&format!("{url}/99")).await, OpenError::Engine { .. }));
 }
 

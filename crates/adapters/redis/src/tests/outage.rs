@@ -70,7 +70,7 @@ async fn a_server_that_is_killed_fails_calls_fast_and_is_used_again_once_it_is_b
     let mut server = Server::start(&[]);
     let redis = connect(&server, options()).await;
     for round in 0..3 {
-        assert_eq!(redis.add("key", LONG).await.expect("counted"), 1, "in round {round}");
+        assert_eq!(redis.add("key", LONG).await.expect("counted").count, 1, "in round {round}");
         // All connections, not one alone, are to be replaced.
         join_all((0..64).map(|_| redis.get(session(1)))).await;
         server.kill();
@@ -109,7 +109,7 @@ async fn whoever_is_away_from_the_beginning_is_used_once_it_is_there() {
     check_outage(&redis).await;
     server.restart();
     wait_until_up(&redis).await;
-    assert_eq!(redis.add("key", LONG).await.expect("counted"), 1);
+    assert_eq!(redis.add("key", LONG).await.expect("counted").count, 1);
 }
 
 #[tokio::test]
@@ -138,5 +138,5 @@ async fn a_server_without_room_is_away_until_it_has_some() {
     assert!(!redis.is_up(), "a probe that only reads would say otherwise");
     assert_eq!(server.say("CONFIG SET maxmemory 0"), "+OK\r\n");
     wait_until_up(&redis).await;
-    assert_eq!(redis.add("key", LONG).await.expect("counted"), 1);
+    assert_eq!(redis.add("key", LONG).await.expect("counted").count, 1);
 }

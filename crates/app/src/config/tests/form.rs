@@ -17,6 +17,9 @@ fn numbers_out_of_their_bounds_are_refused() {
         ("REFRESH_TOKEN_EXPIRE_DAYS", ["0", "366", "７"]),
         ("REFRESH_REUSE_LEEWAY_SECONDS", ["-1", "301", "10s"]),
         ("REQUEST_TIMEOUT_SECONDS", ["0", "301", "NaN"]),
+        ("RATE_LIMIT_PER_MINUTE", ["0", "-1", "4294967296"]),
+        ("RATE_LIMIT_LOGIN_PER_MINUTE", ["0", "5.0", "none"]),
+        ("RATE_LIMIT_REGISTER_PER_HOUR", ["0", "3/h", "∞"]),
         ("SHUTDOWN_GRACE_SECONDS", ["-1", "601", "0x1"]),
     ] {
         for value in values.into_iter().filter(|value| !value.is_empty()) {
@@ -182,4 +185,32 @@ fn an_error_is_one_line_and_quotes_little() {
     assert!(error.len() < 400, "{} bytes", error.len());
     let error = refused([("PORTCULLIS_CONFIG", "/nowhere/a\nb")]);
     assert!(!error.contains('\n'), "{error}");
+}
+
+#[test]
+fn networks_and_addresses_are_read_in_either_family() {
+    let networks = |text: &str| {
+        let networks = loaded([("TRUSTED_PROXIES", text)]).trusted_proxies.expect("given");
+        networks.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(networks("10.0.0.0/8"), ["10.0.0.0/8"]);
+    assert_eq!(networks(" 192.0.2.1 ,2001:db8::/32, ::1 "), ["192.0.2.1/32", "2001:db8::/32", "::1/128"]);
+    assert_eq!(networks("::ffff:10.0.0.0/104"), ["10.0.0.0/8"], "as peers are compared");
+    assert_eq!(networks("::ffff:192.0.2.1"), ["192.0.2.1/32"]);
+    assert_eq!(networks("0.0.0.0/0, ::/0"), ["0.0.0.0/0", "::/0"]);
+    for text in [
+        "10.0.0.1/8",
+        "10.0.0.0/33",
+        "10.0.0.0/8,",
+        "proxy.example.com",
+        "10.0.0.0/8 192.0.2.1",
+        "[::1]",
+        "10.0.0.0-9",
+        "/8",
+    ] {
+        let error = refused([("TRUSTED_PROXIES", text)]);
+        let start =
+            format!("TRUSTED_PROXIES (environment): {text:?} is not a list of networks and addresses");
+        assert!(error.starts_with(&start), "{error}");
+    }
 }

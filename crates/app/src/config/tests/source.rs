@@ -166,8 +166,8 @@ fn production_refuses_open_ways_to_other_machines() {
 
 #[test]
 fn other_variables_of_a_later_version_are_told_apart() {
-    let config = loaded([("RATE_LIMIT_ENABLED", "false"), ("TOKEN_FORMAT", ""), ("LOG_LEVEL", "warn")]);
-    assert_eq!(config.without_effect(), ["RATE_LIMIT_ENABLED"]);
+    let config = loaded([("ENABLE_CONSOLE", "false"), ("TOKEN_FORMAT", ""), ("LOG_LEVEL", "warn")]);
+    assert_eq!(config.without_effect(), ["ENABLE_CONSOLE"]);
 }
 
 #[test]
