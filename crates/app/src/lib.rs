@@ -10,6 +10,7 @@ mod data_folder;
 mod dependency;
 mod fall_back;
 mod http;
+mod mail;
 mod master_key;
 mod metric;
 mod server;

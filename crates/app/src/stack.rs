@@ -20,6 +20,7 @@ use portcullis_scrypt::{Parameters, Scrypt};
 use portcullis_smtp::{MailFolder, Smtp};
 use thiserror::Error;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
+use url::Url;
 use uuid::Uuid;
 
 use crate::{
@@ -28,6 +29,7 @@ use crate::{
     data_folder,
     dependency::Dependency,
     fall_back::FallBackLimiter,
+    mail::{Composer, Links},
     master_key::{self, MasterKeyError},
     metric::{CacheMetrics, Metrics},
     session_cache::{self, TwoLevels},
@@ -51,6 +53,7 @@ pub struct Stack {
     broker: Option<Arc<RabbitMq>>,
     smtp: Option<Arc<Smtp>>,
     pub(crate) metrics: Arc<Metrics>,
+    public_url: Url,
 }
 
 /// Why dead letters were not replayed.
@@ -80,7 +83,8 @@ impl Stack {
         let metrics = Metrics::new();
         let identity = assemble(config, port, &store, redis.as_ref(), &metrics, master_key).await?;
         let subscriptions = store.subscriptions.clone();
-        Ok(Self { identity, subscriptions, store, redis, broker, smtp, metrics })
+        let public_url = config.base_url(port);
+        Ok(Self { identity, subscriptions, store, redis, broker, smtp, metrics, public_url })
     }
 
     /// What happens after commits, each under its name.
@@ -88,7 +92,10 @@ impl Stack {
         let mailer: Arc<dyn Handler> = Arc::new(MailerSubscription {
             identity: self.identity.clone(),
             mailer: self.open_mailer(config)?,
-            app_name: config.app_name.clone(),
+            composer: Composer {
+                app_name: config.app_name.clone(),
+                links: Links::new(&self.public_url, config.console),
+            },
         });
         let broker = self.broker.clone().map(|publisher| -> Arc<dyn Handler> {
             Arc::new(BrokerSubscription { identity: self.identity.clone(), publisher })

@@ -103,6 +103,10 @@ settings! {
         /// How long a stopping service waits for the requests it has begun, in seconds.
         shutdown_grace: Duration = plain("SHUTDOWN_GRACE_SECONDS", "30", form::span(SECONDS, 0..=600));
     }
+    "Console" {
+        /// Whether the pages under `/console` are served and mails lead to them. Without them mails lead to the same paths right under `PUBLIC_URL`, where a team has its own: `/verify-email`, `/password/reset`, `/invitation`.
+        console: bool = plain("ENABLE_CONSOLE", "true", form::switch());
+    }
     "Store and keys" {
         /// The folder of everything the service keeps: the embedded store, the generated master key and mail files. It is made for its owner alone; one that others may write to is refused.
         data_dir: PathBuf = plain("DATA_DIR", "./portcullis-data", form::folder());

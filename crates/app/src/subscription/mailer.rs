@@ -1,24 +1,24 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use portcullis_domain::{
     Identity,
     event::NewEvent,
     id::UserId,
     port::{FeedItem, Mail, MailError, Mailer},
     user::UserEvent,
-    value::{Email, Secret},
+    value::Language,
     verification::code_digits,
 };
 
 use super::{Failure, Handler, Progress};
+use crate::mail::{Composer, Letter};
 
 /// Mails what events ask for. A mail leaves after the commit that asked for it, never with the request: it is not lost with one.
 pub(crate) struct MailerSubscription {
     pub(crate) identity: Identity,
     pub(crate) mailer: Arc<dyn Mailer>,
-    pub(crate) app_name: String,
+    pub(crate) composer: Composer,
 }
 
 #[async_trait]
@@ -62,19 +62,7 @@ impl MailerSubscription {
             return Ok(None);
         }
         let code = code_digits(&key, code_id);
-        Ok(Some(compose(&self.app_name, email, &code, expires_at)))
+        let letter = Letter::Verification { code: &code, until: expires_at };
+        Ok(Some(self.composer.compose(email, Language::En, &letter)))
     }
-}
-
-fn compose(app_name: &str, to: Email, code: &Secret, expires_at: DateTime<Utc>) -> Mail {
-    let until = expires_at.format("%H:%M UTC");
-    let text = format!(
-        "Somebody, hopefully you, registered this address at {app_name}.\n\n\
-         To show that it is yours, enter this code:\n\n\
-         Code: {code}\n\n\
-         It is good until {until}.\n\n\
-         If it was not you, do nothing: without the code nobody gets in.\n",
-        code = code.expose(),
-    );
-    Mail { to, subject: format!("Your {app_name} verification code"), text, html: None }
 }

@@ -1,6 +1,7 @@
 //! Value objects: text from outside becomes one of these by `parse`, or is refused with a reason; inside, they are always valid.
 
 mod email;
+mod language;
 mod password;
 mod person_name;
 mod phone;
@@ -10,6 +11,7 @@ mod username;
 mod violation;
 
 pub use email::{Email, EmailError};
+pub use language::Language;
 pub use password::{Password, PasswordHash, PasswordRule};
 pub use person_name::{PersonName, PersonNameError};
 pub use phone::{Phone, PhoneError};
