@@ -10,6 +10,7 @@ mod audit;
 mod chaos;
 mod command_line;
 mod configuration;
+mod console;
 mod crash;
 mod hostile;
 mod limits;

@@ -126,25 +126,51 @@ impl Server {
 
     /// The newest verification code mailed to an address; waits for it.
     pub(crate) fn mailed_code(&self, email: &str) -> String {
+        self.mailed("code", email, || self.find_code(email))
+    }
+
+    /// The newest token for a new password mailed to an address; waits for it.
+    pub(crate) fn mailed_token(&self, email: &str) -> String {
+        self.mailed("token", email, || self.find_token(email))
+    }
+
+    /// The newest verification code, where it is there already.
+    pub(crate) fn find_code(&self, email: &str) -> Option<String> {
+        let mails = self.mails(email).into_iter();
+        mails.rev().find_map(|mail| line_after(&mail, "Code: "))
+    }
+
+    /// The newest token for a new password, where it is there already.
+    pub(crate) fn find_token(&self, email: &str) -> Option<String> {
+        let mut mails = self.mails(email).into_iter();
+        mails
+            .rfind(|mail| mail.contains("?token="))?
+            .split("?token=")
+            .nth(1)?
+            .lines()
+            .next()
+            .map(str::to_owned)
+    }
+
+    /// Everything mailed to an address so far, oldest first, as it was sent.
+    pub(crate) fn mails(&self, email: &str) -> Vec<String> {
+        let to = format!("To: {email}");
+        let Ok(entries) = fs::read_dir(self.data().join("mail")) else { return Vec::new() };
+        let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        let mails = files.iter().filter_map(|path| fs::read_to_string(path).ok());
+        mails.filter(|mail| mail.lines().any(|line| line == to)).collect()
+    }
+
+    fn mailed(&self, what: &str, email: &str, find: impl Fn() -> Option<String>) -> String {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            if let Some(code) = self.find_code(email) {
-                return code;
+            if let Some(found) = find() {
+                return found;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("no code was mailed to {email}; the log:\n{}", self.log());
-    }
-
-    /// The same, where it is there already.
-    pub(crate) fn find_code(&self, email: &str) -> Option<String> {
-        let to = format!("To: {email}");
-        let mut files: Vec<_> =
-            fs::read_dir(self.data().join("mail")).ok()?.flatten().map(|entry| entry.path()).collect();
-        files.sort();
-        let mails = files.iter().rev().filter_map(|path| fs::read_to_string(path).ok());
-        let mail = mails.into_iter().find(|mail| mail.lines().any(|line| line == to))?;
-        mail.lines().find_map(|line| line.strip_prefix("Code: ").map(str::to_owned))
+        panic!("no {what} was mailed to {email}; the log:\n{}", self.log());
     }
 }
 
@@ -156,6 +182,11 @@ impl Drop for Server {
             let _ = writeln!(std::io::stderr(), "the service's log:\n{}", self.log());
         }
     }
+}
+
+/// The rest of the line that begins so.
+fn line_after(mail: &str, start: &str) -> Option<String> {
+    mail.lines().find_map(|line| line.strip_prefix(start).map(str::to_owned))
 }
 
 /// Settings on top of those that make passwords cheap to hash, and let one address ask as often as a whole town: where limits are the

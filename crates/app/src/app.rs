@@ -35,6 +35,7 @@ impl App {
             stack.dependencies(),
             Arc::clone(&stack.metrics),
             gate(config, &stack),
+            config.console.then_some(&config.app_name),
         );
         let ports = stack.identity.ports();
         let holder = stack.identity.new_id(ports.clock.now());

@@ -6,9 +6,11 @@ mod bearer;
 mod body;
 mod boundary;
 mod client;
+mod console;
 mod document;
 mod error;
 mod health;
+mod language;
 mod limit;
 mod metrics;
 mod route;
@@ -67,17 +69,24 @@ pub fn openapi_yaml() -> String {
     service().spec_yaml()
 }
 
-/// Everything the service serves; whatever goes wrong inside is answered in the one error shape.
+/// Everything the service serves, with the console's pages in the name of an installation or without; whatever goes wrong inside is
+/// answered in the one error shape.
 pub(crate) fn endpoint(
     identity: Identity,
     dependencies: Arc<[Box<dyn Dependency>]>,
     metrics: Arc<Metrics>,
     gate: Gate,
+    console_of: Option<&str>,
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
-    let beside = [document::PATHS.as_slice(), &[metrics::PATH]].concat();
+    let mut beside = document::PATHS.to_vec();
+    beside.push(metrics::PATH);
+    let mut all = document::routes(&service).at(metrics::PATH, metrics::endpoint(Arc::clone(&metrics)));
+    if let Some(app_name) = console_of {
+        beside.extend(console::PATHS);
+        all = console::routes(all, app_name);
+    }
     let routes = route::Routes::of(&service, &beside);
-    let all = document::routes(&service).at(metrics::PATH, metrics::endpoint(Arc::clone(&metrics)));
     let all = all.nest("/", service).data(dependencies);
     boundary::Boundary::new(all, identity, metrics, gate, routes).boxed()
 }

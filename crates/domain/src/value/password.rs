@@ -41,6 +41,17 @@ pub enum PasswordRule {
 }
 
 impl PasswordRule {
+    /// Every rule.
+    pub const ALL: &'static [Self] = &[
+        Self::Length,
+        Self::UpperCase,
+        Self::LowerCase,
+        Self::Digit,
+        Self::Symbol,
+        Self::Common,
+        Self::Personal,
+    ];
+
     /// The rule's name in `details.reasons`.
     pub const fn name(self) -> &'static str {
         match self {
