@@ -14,6 +14,8 @@ use portcullis_domain::port::{Entropy, Mail, MailError};
 use uuid::Uuid;
 
 const SUBJECT: &str = "Subject";
+/// In bytes, without the line's end (RFC 5322 §2.1.1).
+const LONGEST_LINE: usize = 998;
 /// What an encoded word begins with (RFC 2047 §2).
 const ENCODED_WORD: &str = "=?";
 
@@ -78,16 +80,18 @@ pub(crate) fn on_the_wire(address: &Address) -> Result<Address, AddressError> {
     Address::new(address.user(), domain)
 }
 
-/// For a file the plainest encoding that carries the text: as it is unless a line is longer than mail allows.
+/// The plainest encoding that carries the text that way: as it is wherever its lines are no longer than mail allows.
 fn encoded(text: &str, way: Way) -> Body {
-    let plain: &[_] = match way {
-        Way::File => &[ContentTransferEncoding::SevenBit, ContentTransferEncoding::EightBit],
-        Way::Wire => &[ContentTransferEncoding::SevenBit],
+    let lines = text.replace("\r\n", "\n");
+    let fits = !lines.contains(['\r', '\0']) && lines.split('\n').all(|line| line.len() <= LONGEST_LINE);
+    let encoding = match way {
+        _ if !fits => return Body::new(text.to_owned()),
+        _ if text.is_ascii() => ContentTransferEncoding::SevenBit,
+        Way::File => ContentTransferEncoding::EightBit,
+        Way::Wire => return Body::new(text.to_owned()),
     };
-    plain
-        .iter()
-        .find_map(|encoding| Body::new_with_encoding(text.to_owned(), *encoding).ok())
-        .unwrap_or_else(|| Body::new(text.to_owned()))
+    // The library would fold what is longer than a screen is wide, and links with it.
+    Body::dangerous_pre_encoded(lines.replace('\n', "\r\n").into_bytes(), encoding)
 }
 
 /// A header is one line: whatever would end it, or act on a terminal, becomes a space.
@@ -201,7 +205,10 @@ mod tests {
 
     #[test]
     fn a_text_in_any_script_is_readable_in_the_file() {
-        for text in ["Hello!\nCode: 123456", "Grüße!\nCode: 123456", "こんにちは。\nCode: 123456"] {
+        let link = format!("Ссылка:\nhttps://id.example.com/?token={}", "x".repeat(900));
+        for text in
+            ["Hello!\nCode: 123456", "Grüße!\nCode: 123456", "こんにちは。\nCode: 123456", &link, &link[13..]]
+        {
             let eml = formatted(&mail("s", text));
             assert!(eml.contains(&text.replace('\n', "\r\n")), "{eml}");
         }
