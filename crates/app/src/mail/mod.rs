@@ -18,6 +18,7 @@ pub(crate) use link::Links;
 use words::Words;
 
 /// What a mail is about, with everything in it that is not the same in every mail of its kind.
+#[cfg_attr(not(test), expect(dead_code, reason = "the events that ask for the others are being built"))]
 pub(crate) enum Letter<'a> {
     /// The code that shows that an address is its owner's own.
     Verification { code: &'a Secret, until: DateTime<Utc> },

@@ -31,6 +31,11 @@ impl Language {
         }
     }
 
+    /// Reads a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|language| language.as_str() == name)
+    }
+
     /// The language that a client prefers, by its `Accept-Language` (RFC 9110 §12.5.4): of the ranges with a language among these
     /// the one of most weight, the first of equals. A range stands for its language, whatever region it names (RFC 4647 §3.4).
     /// `None` where the client names none of them.

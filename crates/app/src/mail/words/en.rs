@@ -10,7 +10,7 @@ pub(super) fn words(app: &str, letter: &Letter<'_>, link: String) -> Words {
                 format!("Somebody, hopefully you, registered this address at {app}."),
                 "To show that it is yours, enter this code:".to_owned(),
             ],
-            code: Code::new("Code", code),
+            code: Some(Code::new("Code", code)),
             action: Action::new("Or open this link:", "Verify the address", link),
             notes: vec![
                 format!("The code is good until {}.", moment(*until)),
@@ -36,7 +36,7 @@ pub(super) fn words(app: &str, letter: &Letter<'_>, link: String) -> Words {
             Words {
                 subject: format!("You are invited to join {company} at {app}"),
                 lead: vec![format!("You are invited to join {company} at {app}.")],
-                code: Code::new("Invitation code", code),
+                code: Some(Code::new("Invitation code", code)),
                 action: Action::new("To accept, open this link:", "Accept the invitation", link),
                 notes: vec![
                     format!("The invitation is good until {}.", moment(*until)),

@@ -10,7 +10,7 @@ pub(super) fn words(app: &str, letter: &Letter<'_>, link: String) -> Words {
                 format!("{app}에 이 이메일 주소로 가입 신청이 접수되었습니다."),
                 "본인의 이메일 주소인지 확인할 수 있도록 아래 인증 코드를 입력해 주세요.".to_owned(),
             ],
-            code: Code::new("인증 코드", code),
+            code: Some(Code::new("인증 코드", code)),
             action: Action::new("또는 아래 링크를 열어 주세요.", "이메일 인증하기", link),
             notes: vec![
                 format!("인증 코드는 {}까지 사용할 수 있습니다.", moment(*until)),
@@ -40,7 +40,7 @@ pub(super) fn words(app: &str, letter: &Letter<'_>, link: String) -> Words {
             Words {
                 subject: format!("{app} {company} 초대장"),
                 lead: vec![format!("{app}에서 {company} 구성원으로 초대받으셨습니다.")],
-                code: Code::new("초대 코드", code),
+                code: Some(Code::new("초대 코드", code)),
                 action: Action::new("초대를 수락하려면 아래 링크를 열어 주세요.", "초대 수락하기", link),
                 notes: vec![
                     format!("초대는 {}까지 유효합니다.", moment(*until)),

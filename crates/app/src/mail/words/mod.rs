@@ -16,7 +16,7 @@ pub(super) struct Words {
     /// What the reader types in.
     pub(super) code: Option<Code>,
     /// What the reader may open.
-    pub(super) action: Option<Action>,
+    pub(super) action: Action,
     /// What is to be known besides.
     pub(super) notes: Vec<String>,
     pub(super) footer: String,
@@ -38,8 +38,8 @@ pub(super) struct Action {
 }
 
 impl Code {
-    fn new(label: &'static str, value: &Secret) -> Option<Self> {
-        Some(Self { label, value: value.expose().to_owned() })
+    fn new(label: &'static str, value: &Secret) -> Self {
+        Self { label, value: value.expose().to_owned() }
     }
 
     /// Whether it is to be typed by hand.
@@ -49,8 +49,8 @@ impl Code {
 }
 
 impl Action {
-    const fn new(lead: &'static str, label: &'static str, url: String) -> Option<Self> {
-        Some(Self { lead, label, url })
+    const fn new(lead: &'static str, label: &'static str, url: String) -> Self {
+        Self { lead, label, url }
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) fn words(app: &str, letter: &Letter<'_>, link: String) -> Words {
                 format!("Этот адрес указан при регистрации в сервисе {app} — надеемся, что вами."),
                 "Чтобы подтвердить, что адрес принадлежит вам, введите код:".to_owned(),
             ],
-            code: Code::new("Код", code),
+            code: Some(Code::new("Код", code)),
             action: Action::new("Или откройте ссылку:", "Подтвердить адрес", link),
             notes: vec![
                 format!("Код действует до {}.", moment(*until)),
@@ -38,7 +38,7 @@ pub(super) fn words(app: &str, letter: &Letter<'_>, link: String) -> Words {
             Words {
                 subject: format!("{app}: приглашение в компанию {company}"),
                 lead: vec![format!("Вас приглашают присоединиться к компании {company} в сервисе {app}.")],
-                code: Code::new("Код приглашения", code),
+                code: Some(Code::new("Код приглашения", code)),
                 action: Action::new(
                     "Чтобы принять приглашение, откройте ссылку:",
                     "Принять приглашение",
