@@ -40,7 +40,7 @@ enum Class {
 
 /// The one table of which routes count as what: the first line that fits. `*` stands for any method, and at the end of a path for
 /// whatever follows. What no line fits is no part of the API, and not limited: monitors ask for it, and nothing of it costs much.
-const TABLE: [(&str, &str, Option<Class>); 12] = [
+const TABLE: [(&str, &str, Option<Class>); 13] = [
     ("POST", "/api/v1/auth/login", Some(Class::SignIn)),
     ("POST", "/api/v1/auth/register", Some(Class::Registration)),
     ("POST", "/api/v1/auth/register/*", Some(Class::Registration)),
@@ -50,6 +50,7 @@ const TABLE: [(&str, &str, Option<Class>); 12] = [
     ("GET", "/metrics", None),
     ("GET", "/openapi.json", None),
     ("GET", "/openapi.yaml", None),
+    ("GET", "/console/*", None),
     ("GET", "/docs", None),
     ("GET", "/redoc", None),
     ("GET", "/.well-known/*", None),

@@ -47,7 +47,7 @@ impl Api {
             timeout: MINUTE,
         };
         let identity = Identity::new(portcullis_memory::ports(), Policy::default());
-        Self { endpoint: http::endpoint(identity, Arc::new([]), Metrics::new(), gate), asked }
+        Self { endpoint: http::endpoint(identity, Arc::new([]), Metrics::new(), gate, None), asked }
     }
 
     async fn send(&self, method: Method, path: &str) -> Response {
