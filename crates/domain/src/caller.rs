@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::{
     event::Actor,
@@ -21,10 +22,23 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Refuses a caller whose role does not allow something.
+    pub fn require(&self, required: Permission) -> Result<(), PermissionDenied> {
+        if self.permissions.contains(&required) { Ok(()) } else { Err(PermissionDenied { required }) }
+    }
+
     /// The caller as an event's actor.
     pub fn actor(&self) -> Actor {
         Actor::User(self.user.into())
     }
+}
+
+/// The caller's role does not allow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the permission {} is needed", .required.as_str())]
+pub struct PermissionDenied {
+    /// What would be needed.
+    pub required: Permission,
 }
 
 /// Where a request came from. Personal data: it is sealed in events.
@@ -56,7 +70,7 @@ impl std::fmt::Debug for Origin {
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
         pub enum $name {
             $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
         }
@@ -79,6 +93,8 @@ macro_rules! named {
         }
     };
 }
+
+pub(crate) use named;
 
 named! {
     /// What a person is to the service.

@@ -6,22 +6,26 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
+    audit::Access,
+    company::{Company, Invitation, Member},
     event::{Event, NewEvent, StreamKind, Version},
-    id::{SessionId, StreamId, SubjectId, UserId},
+    id::{InvitationId, SessionId, StreamId, SubjectId, UserId},
     port::StoreError,
     seal::SubjectKey,
-    session::Session,
+    session::{LoginAttempt, Session},
     user::{Credential, User},
-    value::{Email, Username},
+    value::{Email, ShortText, Username},
     verification::{OneTimeCode, Purpose},
 };
 
 /// Events, unique keys and rows that become visible together or not at all. A store applies it without a business
-/// decision of its own, in the order: claims as listed, appends as listed, rows as listed, shred.
+/// decision of its own, in the order: guards, claims as listed, appends as listed, rows as listed, shred.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
     /// Events for one or more streams; each stream at most once.
     pub appends: Vec<Append>,
+    /// Streams that must still be where they were when the commit was decided, though nothing is appended to them.
+    pub guards: Vec<Guard>,
     /// Unique keys taken and released.
     pub claims: Vec<Claim>,
     /// Rows written and deleted.
@@ -41,6 +45,15 @@ pub struct Append {
     pub expected: Expected,
     /// The events, in order; at least one.
     pub events: Vec<NewEvent>,
+}
+
+/// A stream whose state a decision rests on. A guard and an append that race for one version are never both applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The stream; none that the commit appends to.
+    pub stream: StreamId,
+    /// The version it must be at.
+    pub version: Version,
 }
 
 /// What a stream's version must be before an append.
@@ -87,6 +100,8 @@ pub enum ClaimSpace {
     Email,
     /// A username.
     Username,
+    /// A company's registration number.
+    BusinessNumber,
 }
 
 /// A row that reads are served from.
@@ -94,8 +109,12 @@ pub enum ClaimSpace {
 pub enum RowChange {
     /// Writes a user, new or not.
     PutUser(Box<User>),
+    /// Deletes a user; what refers to them is deleted by changes before this one.
+    DeleteUser(UserId),
     /// Writes a user's credential, new or not.
     PutCredential(Credential),
+    /// Deletes a user's credential.
+    DeleteCredential(UserId),
     /// Writes a subject's wrapped data key.
     PutSubjectKey(SubjectKey),
     /// Writes a session, new or not.
@@ -108,6 +127,26 @@ pub enum RowChange {
     PutOneTimeCode(OneTimeCode),
     /// Deletes a user's codes of one purpose.
     DeleteOneTimeCodesOf(UserId, Purpose),
+    /// Writes a company, new or not.
+    PutCompany(Box<Company>),
+    /// Writes a membership, new or not; a user has one at most.
+    PutMember(Member),
+    /// Deletes a user's membership.
+    DeleteMember(UserId),
+    /// Writes an invitation, new or not.
+    PutInvitation(Invitation),
+    /// Deletes an invitation.
+    DeleteInvitation(InvitationId),
+    /// Deletes every invitation that was mailed to an address, whatever its letter case.
+    DeleteInvitationsTo(Email),
+    /// Adds a line to a user's login history.
+    PutLoginAttempt(LoginAttempt),
+    /// Deletes a user's login history.
+    DeleteLoginAttemptsOf(UserId),
+    /// Notes that somebody looked at another's data.
+    PutAccess(Access),
+    /// Deletes the notes of who looked at a stream's data.
+    DeleteAccessesTo(StreamId),
 }
 
 /// What a commit became.
@@ -164,6 +203,13 @@ impl ClaimKey {
         Self { space: ClaimSpace::Username, key: username.as_str().to_lowercase() }
     }
 
+    /// The key of a company's registration number: its letters and digits, in whatever way it is separated.
+    pub fn business_number(number: &ShortText) -> Self {
+        let key =
+            number.as_str().chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        Self { space: ClaimSpace::BusinessNumber, key }
+    }
+
     /// What kind of key it is.
     pub const fn space(&self) -> ClaimSpace {
         self.space
@@ -181,6 +227,7 @@ impl ClaimSpace {
         match self {
             Self::Email => "email",
             Self::Username => "username",
+            Self::BusinessNumber => "business_number",
         }
     }
 }

@@ -67,14 +67,32 @@ ids! {
     StreamId
     /// A one-time code sent by mail.
     OneTimeCodeId
-    /// A person whose data is sealed under a key of its own; the same UUID as the user's id.
+    /// A person or company whose data is sealed under a key of its own; the same UUID as the user's or company's id.
     SubjectId
     /// One issued access token (`jti`).
     TokenId
+    /// An invitation to a company.
+    InvitationId
+    /// An attempt to sign in.
+    LoginAttemptId
+    /// A look at somebody's personal data.
+    AccessId
 }
 
 impl From<UserId> for StreamId {
     fn from(id: UserId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<CompanyId> for StreamId {
+    fn from(id: CompanyId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<CompanyId> for SubjectId {
+    fn from(id: CompanyId) -> Self {
         Self(id.0)
     }
 }

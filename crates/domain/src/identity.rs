@@ -6,13 +6,18 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
-    caller::Origin,
+    caller::{Caller, Origin},
     commit::{Append, Commit, CommitError, Expected, RowChange},
-    event::{Actor, NewEvent, StreamKind, personal},
-    id::{EventId, SubjectId, UserId, uuid_v7},
+    company::{Company, CompanyEvent},
+    event::{
+        Actor, EventData, EventType, NewEvent, StreamKind,
+        personal::{self, Whence},
+    },
+    id::{CompanyId, EventId, StreamId, SubjectId, UserId, uuid_v7},
     port::{
-        Clock, Credentials, Entropy, EventStore, OneTimeCodes, PasswordHasher, SessionCache, Sessions,
-        StoreError, SubjectKeys, Tokens, Users,
+        Accesses, AttemptCounters, Clock, Companies, Credentials, Entropy, EventStore, Invitations,
+        LoginHistory, Members, OneTimeCodes, PasswordHasher, SessionCache, Sessions, StoreError, SubjectKeys,
+        Tokens, Users,
     },
     seal::{DataKey, MasterKey},
     user::{User, UserEvent},
@@ -37,6 +42,18 @@ pub struct Ports {
     pub sessions: Arc<dyn Sessions>,
     /// Codes sent by mail.
     pub one_time_codes: Arc<dyn OneTimeCodes>,
+    /// Attempts to sign in.
+    pub login_history: Arc<dyn LoginHistory>,
+    /// Companies.
+    pub companies: Arc<dyn Companies>,
+    /// Who belongs to them.
+    pub members: Arc<dyn Members>,
+    /// Invitations to them.
+    pub invitations: Arc<dyn Invitations>,
+    /// Who looked at whose data.
+    pub accesses: Arc<dyn Accesses>,
+    /// Failures that are counted, such as wrong passwords.
+    pub attempt_counters: Arc<dyn AttemptCounters>,
     /// Data keys, wrapped.
     pub subject_keys: Arc<dyn SubjectKeys>,
     /// What the store said of sessions, where asking it for every request would cost too much; `None` asks it every time.
@@ -62,8 +79,29 @@ pub struct Policy {
     pub refresh_token_lifetime: Duration,
     /// How long after a rotation the token before it still gets the new one: for a client whose answer was lost.
     pub refresh_reuse_leeway: Duration,
+    /// How long a session may last however much it is used.
+    pub session_max_age: Duration,
+    /// How many sessions an account may have at a time.
+    pub max_sessions: u32,
+    /// What happens to a sign-in beyond them.
+    pub session_limit: SessionLimit,
     /// Whether an address must be verified before its owner can sign in.
     pub email_verification: bool,
+    /// Whether a new password must differ from the last [`PASSWORD_HISTORY`](crate::user::PASSWORD_HISTORY).
+    pub password_history: bool,
+    /// How many failures of one source lock an account for it.
+    pub max_login_attempts: u32,
+    /// For how long.
+    pub lockout: Duration,
+}
+
+/// What happens to a sign-in of an account that has as many sessions as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionLimit {
+    /// The session that was not used for longest ends.
+    EvictOldest,
+    /// The sign-in is refused.
+    Reject,
 }
 
 impl Default for Policy {
@@ -72,12 +110,18 @@ impl Default for Policy {
             access_token_lifetime: Duration::from_secs(30 * 60),
             refresh_token_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
             refresh_reuse_leeway: Duration::from_secs(10),
+            session_max_age: Duration::from_secs(90 * 24 * 60 * 60),
+            max_sessions: 5,
+            session_limit: SessionLimit::EvictOldest,
             email_verification: true,
+            password_history: true,
+            max_login_attempts: 5,
+            lockout: Duration::from_secs(15 * 60),
         }
     }
 }
 
-/// Identity and authentication, whole: registration, sign-in, sessions, profiles.
+/// Identity and authentication, whole: registration, sign-in, sessions, profiles, companies, administration.
 #[derive(Clone)]
 pub struct Identity {
     ports: Ports,
@@ -93,11 +137,22 @@ pub struct Decision {
     pub rows: Vec<RowChange>,
 }
 
+/// What a use case decided about one company.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct CompanyDecision {
+    /// What happened.
+    pub events: Vec<CompanyEvent>,
+    /// Rows that do not follow from the events.
+    pub rows: Vec<RowChange>,
+}
+
 /// Who did it, when, and from where.
 pub(crate) struct Act<'a> {
-    pub(crate) actor: Actor,
-    pub(crate) origin: &'a Origin,
+    actor: Actor,
+    origin: &'a Origin,
     pub(crate) now: DateTime<Utc>,
+    /// The actor's data key, for acts on somebody else's stream.
+    actor_key: Option<DataKey>,
 }
 
 /// Counts the tries of a use case that decides again after a conflict.
@@ -143,8 +198,18 @@ impl Identity {
             .ok_or_else(|| StoreError::corrupt("an account without a data key"))
     }
 
-    /// Commits a decision about one account: its events sealed and appended to its stream, the account they add up to, the
-    /// keys it holds, and the decision's own rows. Returns the account after it.
+    /// An act of a caller on a stream that is not their own.
+    pub(crate) async fn act_of<'a>(
+        &self,
+        caller: &Caller,
+        origin: &'a Origin,
+        now: DateTime<Utc>,
+    ) -> Result<Act<'a>, StoreError> {
+        let actor_key = self.data_key(caller.user.into()).await?;
+        Ok(Act { actor: caller.actor(), origin, now, actor_key })
+    }
+
+    /// Commits a decision about one account; returns the account after it.
     pub(crate) async fn record(
         &self,
         id: UserId,
@@ -153,37 +218,121 @@ impl Identity {
         act: &Act<'_>,
         decision: Decision,
     ) -> Result<Option<User>, CommitError> {
-        let after =
-            decision.events.iter().fold(before.cloned(), |state, event| User::apply(state, event, act.now));
-        let events = decision.events.iter().map(|event| self.seal_event(event, key, act)).collect();
-        let expected = before.map_or(Expected::New, |user| Expected::Exactly(user.version));
-        let put = after.clone().map(|user| RowChange::PutUser(Box::new(user)));
-        let commit = Commit {
-            appends: vec![Append { stream: id.into(), kind: StreamKind::User, expected, events }],
-            claims: User::claims_between(before, after.as_ref()),
-            rows: put.into_iter().chain(decision.rows).collect(),
-            shred: Vec::new(),
-        };
+        let mut commit = Commit::default();
+        let after = self.stage(&mut commit, id, before, key, act, decision);
         self.ports.events.commit(commit).await?;
         Ok(after)
     }
 
-    fn seal_event(&self, event: &UserEvent, key: &DataKey, act: &Act<'_>) -> NewEvent {
+    /// Adds a decision about one account to a commit: its events sealed and appended to its stream, the account they add up to, the keys
+    /// it holds, and the decision's own rows. Returns the account after it.
+    pub(crate) fn stage(
+        &self,
+        commit: &mut Commit,
+        id: UserId,
+        before: Option<&User>,
+        key: &DataKey,
+        act: &Act<'_>,
+        decision: Decision,
+    ) -> Option<User> {
+        let after =
+            decision.events.iter().fold(before.cloned(), |state, event| User::apply(state, event, act.now));
+        let seal = |event: &UserEvent| {
+            let kind = (event.event_type(), event.schema_version());
+            self.seal_event(kind, event.data(), event.personal(), id.into(), key, act)
+        };
+        commit.appends.push(Append {
+            stream: id.into(),
+            kind: StreamKind::User,
+            expected: before.map_or(Expected::New, |user| Expected::Exactly(user.version)),
+            events: decision.events.iter().map(seal).collect(),
+        });
+        commit.claims.extend(User::claims_between(before, after.as_ref()));
+        commit.rows.extend(after.clone().map(|user| RowChange::PutUser(Box::new(user))));
+        commit.rows.extend(decision.rows);
+        after
+    }
+
+    /// Adds a decision about one company to a commit, as [`stage`](Self::stage) does one about an account.
+    pub(crate) fn stage_company(
+        &self,
+        commit: &mut Commit,
+        id: CompanyId,
+        before: Option<&Company>,
+        key: &DataKey,
+        act: &Act<'_>,
+        decision: CompanyDecision,
+    ) -> Option<Company> {
+        let after = decision
+            .events
+            .iter()
+            .fold(before.cloned(), |state, event| Company::apply(state, event, act.now));
+        let seal = |event: &CompanyEvent| {
+            let kind = (event.event_type(), event.schema_version());
+            self.seal_event(kind, event.data(), None, id.into(), key, act)
+        };
+        commit.appends.push(Append {
+            stream: id.into(),
+            kind: StreamKind::Company,
+            expected: before.map_or(Expected::New, |company| Expected::Exactly(company.version)),
+            events: decision.events.iter().map(seal).collect(),
+        });
+        commit.claims.extend(Company::claims_between(before, after.as_ref()));
+        commit.rows.extend(after.clone().map(|company| RowChange::PutCompany(Box::new(company))));
+        commit.rows.extend(decision.rows);
+        after
+    }
+
+    fn seal_event(
+        &self,
+        (event_type, schema_version): (&'static str, u32),
+        data: EventData,
+        personal: Option<serde_json::Value>,
+        stream: StreamId,
+        key: &DataKey,
+        act: &Act<'_>,
+    ) -> NewEvent {
         let id: EventId = self.new_id(act.now);
         NewEvent {
             id,
-            event_type: crate::event::EventType::new(event.event_type()),
-            schema_version: event.schema_version(),
+            event_type: EventType::new(event_type),
+            schema_version,
             actor: act.actor,
-            data: event.data(),
+            data,
             personal: Some(personal::seal(
                 id,
-                act.origin,
-                event.personal(),
+                &act.whence(stream),
+                personal,
                 key,
                 self.ports.entropy.as_ref(),
             )),
             recorded_at: act.now,
+        }
+    }
+}
+
+impl<'a> Act<'a> {
+    /// A person's act on their own account.
+    pub(crate) fn own(user: UserId, origin: &'a Origin, now: DateTime<Utc>) -> Self {
+        Self { actor: Actor::User(user.into()), origin, now, actor_key: None }
+    }
+
+    /// An act of the service or its operator.
+    pub(crate) const fn system(origin: &'a Origin, now: DateTime<Utc>) -> Self {
+        Self { actor: Actor::System, origin, now, actor_key: None }
+    }
+
+    /// The same act of the same person, whose key is known, on streams of others too.
+    #[must_use]
+    pub(crate) fn with_key(self, key: DataKey) -> Self {
+        Self { actor_key: Some(key), ..self }
+    }
+
+    fn whence(&self, stream: StreamId) -> Whence<'_> {
+        match (&self.actor, &self.actor_key) {
+            (Actor::User(user), _) if user == stream.as_uuid() => Whence::Own(self.origin),
+            (_, Some(key)) => Whence::Other(self.origin, key),
+            (_, None) => Whence::Nowhere,
         }
     }
 }

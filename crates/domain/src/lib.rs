@@ -4,6 +4,7 @@ pub mod audit;
 pub mod caller;
 pub mod code;
 pub mod commit;
+pub mod company;
 pub mod event;
 pub mod id;
 pub mod identity;

@@ -108,15 +108,17 @@ mod tests {
 
     use super::*;
     use crate::{
-        caller::Origin,
-        event::{Actor, EventHash, EventType, NewEvent, StreamKind, personal},
+        event::{
+            Actor, EventHash, EventType, NewEvent, StreamKind,
+            personal::{self, Whence},
+        },
         id::{EventId, OneTimeCodeId, StreamId},
         testing::{SeededEntropy, created, given},
     };
 
     fn stored(event: &UserEvent, key: &DataKey) -> Event {
         let id = EventId::new(Uuid::from_u128(9));
-        let sealed = personal::seal(id, &Origin::default(), event.personal(), key, &SeededEntropy::new(3));
+        let sealed = personal::seal(id, &Whence::Nowhere, event.personal(), key, &SeededEntropy::new(3));
         let event = NewEvent {
             id,
             event_type: EventType::new(event.event_type()),
@@ -171,6 +173,7 @@ mod tests {
         let requested = UserEvent::VerificationRequested {
             code_id: OneTimeCodeId::new(Uuid::from_u128(4)),
             expires_at: DateTime::UNIX_EPOCH,
+            language: crate::value::Language::En,
             email: Some(crate::value::Email::new("jane@example.com")),
         };
         assert!(!data(&requested, None).to_string().contains("jane"));

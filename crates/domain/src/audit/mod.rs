@@ -1,8 +1,12 @@
 //! Checks that nobody has changed the log: every stream's hash chain from its first event to its head.
 
+mod access;
+
 use std::collections::HashMap;
 
 use thiserror::Error;
+
+pub use access::{Access, Accessed};
 
 use crate::{
     event::{Event, EventHash, StreamKind, Version},

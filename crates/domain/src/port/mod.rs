@@ -5,6 +5,7 @@ mod attempt_counter;
 mod clock;
 mod entropy;
 mod event_store;
+mod login_history;
 mod mailer;
 mod password_hasher;
 mod publisher;
@@ -20,12 +21,14 @@ pub use attempt_counter::{AttemptCounters, Attempts};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use event_store::{EventStore, FeedCursor, FeedItem, StreamHead};
+pub use login_history::LoginHistory;
 pub use mailer::{Mail, MailError, Mailer};
 pub use password_hasher::{HashError, PasswordHasher, Verdict};
 pub use publisher::{Message, PublishError, Publisher};
 pub use rate_limiter::{Quota, RateLimiter, RateVerdict};
 pub use row::{
-    Credentials, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, SubjectKeys, Users,
+    Accesses, Companies, Credentials, Invitations, Members, OneTimeCodes, RotateOutcome, Rotation, Sessions,
+    SigningKeys, SubjectKeys, UserCursor, UserQuery, Users,
 };
 pub use session_cache::{CachedSession, LiveSession, SessionCache};
 pub use subscription::{DeadLetter, SubscriptionState, Subscriptions};

@@ -5,8 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::StoreError;
 use crate::{
-    caller::Origin,
-    id::{OneTimeCodeId, SessionId, SubjectId, UserId},
+    audit::Access,
+    caller::{Origin, Role},
+    company::{Company, Invitation, Member, Membership},
+    id::{AccessId, CompanyId, InvitationId, OneTimeCodeId, SessionId, StreamId, SubjectId, UserId},
     key_ring::SealedSigningKey,
     seal::SubjectKey,
     session::Session,
@@ -21,6 +23,10 @@ use crate::{
 ///
 /// * A put user is found by id, by address in any letter case, and by username.
 /// * After a change of username the old one finds nobody.
+/// * A deleted user is found by nothing, and is in no list.
+/// * `list` without a query gives the newest first, by id; with one, those of whom address, name or username begins with it in any letter
+///   case, by their `UserQuery::term_of` and id, each once.
+/// * `list` gives those who meet every filter and nobody else; a page goes on after the cursor, without a gap or a repeat.
 #[async_trait]
 pub trait Users: Send + Sync {
     /// By id.
@@ -29,13 +35,20 @@ pub trait Users: Send + Sync {
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError>;
     /// By username.
     async fn find_by_username(&self, username: &Username) -> Result<Option<User>, StoreError>;
+    /// Those a query finds, after the cursor, at most `limit`.
+    async fn list(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserCursor>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError>;
 }
 
 /// What people sign in with; apart from the users, so that no list of users ever carries a hash.
 ///
 /// # Contract
 ///
-/// * A put credential is found; a second put replaces it.
+/// * A put credential is found, its history in its order; a second put replaces it; a deleted one is not found.
 #[async_trait]
 pub trait Credentials: Send + Sync {
     /// By user.
@@ -48,7 +61,9 @@ pub trait Credentials: Send + Sync {
 ///
 /// * A put session is found; a deleted one is not; deleting all of one user's leaves everybody else's.
 /// * `rotate` is one atomic compare-and-set on the generation: of any number that race from one generation exactly one is `Rotated`.
+/// * `touch` moves `last_seen_at` forward only, and changes nothing else.
 /// * `rotate` from another generation changes nothing and returns the session as it is.
+/// * A rotation moves `expires_at`, but never beyond the session's `ends_at`.
 /// * `rotate` of a session that is gone, or whose `expires_at` has passed at the rotation's time, is `Gone`.
 #[async_trait]
 pub trait Sessions: Send + Sync {
@@ -58,6 +73,8 @@ pub trait Sessions: Send + Sync {
     async fn list_by_user(&self, user: UserId) -> Result<Vec<Session>, StoreError>;
     /// Moves a session to its next generation.
     async fn rotate(&self, rotation: Rotation) -> Result<RotateOutcome, StoreError>;
+    /// Notes that a session was used; does nothing where it is gone, or was used later than `at`.
+    async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError>;
 }
 
 /// A session's step to its next generation.
@@ -100,7 +117,7 @@ pub trait OneTimeCodes: Send + Sync {
     async fn take_attempt(&self, code: OneTimeCodeId, limit: u32) -> Result<bool, StoreError>;
 }
 
-/// Wrapped data keys, one a person.
+/// Wrapped data keys, one a person or company.
 ///
 /// # Contract
 ///
@@ -109,6 +126,117 @@ pub trait OneTimeCodes: Send + Sync {
 pub trait SubjectKeys: Send + Sync {
     /// By subject.
     async fn find(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError>;
+}
+
+/// Companies as the commits left them.
+///
+/// # Contract
+///
+/// * A put company is found; a second put replaces it.
+#[async_trait]
+pub trait Companies: Send + Sync {
+    /// By id.
+    async fn find(&self, id: CompanyId) -> Result<Option<Company>, StoreError>;
+}
+
+/// Who belongs to which company.
+///
+/// # Contract
+///
+/// * A put membership is found with its company's name, as it is now; a second put replaces it, also one of another company; a deleted one is
+///   not found.
+/// * `find_many` gives the memberships of those of the given users who have one.
+/// * `list_by_company` gives a company's members and nobody else, by user id; a page goes on after the given one, without a gap or a repeat.
+/// * `list_owners` gives active owners alone.
+#[async_trait]
+pub trait Members: Send + Sync {
+    /// By user.
+    async fn find(&self, user: UserId) -> Result<Option<Membership>, StoreError>;
+    /// By users, in any order.
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Membership>, StoreError>;
+    /// Of a company, after the given one, at most `limit`.
+    async fn list_by_company(
+        &self,
+        company: CompanyId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError>;
+    /// Active owners of a company, by user id, at most `limit`.
+    async fn list_owners(&self, company: CompanyId, limit: usize) -> Result<Vec<Member>, StoreError>;
+}
+
+/// Invitations to companies.
+///
+/// # Contract
+///
+/// * A put invitation is found, expired or not; a deleted one is not.
+/// * Deleting those to an address leaves the others.
+#[async_trait]
+pub trait Invitations: Send + Sync {
+    /// By id.
+    async fn find(&self, id: InvitationId) -> Result<Option<Invitation>, StoreError>;
+}
+
+/// Who looked at whose personal data.
+///
+/// # Contract
+///
+/// * Put notes are listed newest first, of one instant by id; each stream's apart; a page goes on after the given one, without a gap or a repeat.
+/// * Deleting those of a stream leaves the others'.
+/// * `prune` deletes what is older than the time, and nothing else, and says how many.
+#[async_trait]
+pub trait Accesses: Send + Sync {
+    /// To a stream's data, newest first, those after `after` in that order, at most `limit`.
+    async fn list_by_stream(
+        &self,
+        stream: StreamId,
+        after: Option<AccessId>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError>;
+    /// Deletes what is older.
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
+}
+
+/// Which users are looked for: those who meet all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserQuery {
+    /// Whose address, name or username begins with this; case-folded when made by [`UserQuery::prefix`].
+    pub prefix: Option<String>,
+    /// With this role.
+    pub role: Option<Role>,
+    /// Active or not.
+    pub is_active: Option<bool>,
+    /// Members of this company, pending ones too.
+    pub company: Option<CompanyId>,
+}
+
+/// A place in a list of users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserCursor {
+    /// The term the user was found by; `None` in a list without a prefix.
+    pub term: Option<String>,
+    /// The user.
+    pub id: UserId,
+}
+
+impl UserQuery {
+    /// Folds a prefix as terms are folded.
+    #[must_use]
+    pub fn prefix(text: &str) -> String {
+        text.to_lowercase()
+    }
+
+    /// What a user is found by, and listed in the order of: the least of their folded address, name and username that begins with the
+    /// prefix.
+    pub fn term_of(&self, user: &User) -> Option<String> {
+        let prefix = self.prefix.as_deref()?;
+        user.search_terms().into_iter().filter(|term| term.starts_with(prefix)).min()
+    }
+
+    /// Where a list goes on after a user it gave.
+    pub fn cursor_after(&self, user: &User) -> UserCursor {
+        UserCursor { term: self.term_of(user), id: user.id }
+    }
 }
 
 /// The service's signing keys, sealed by the master key, one an epoch.

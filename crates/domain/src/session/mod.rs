@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod cache;
+mod login_attempt;
 mod refresh;
 mod sign_in;
 mod sign_out;
@@ -9,6 +10,7 @@ mod sign_out;
 use chrono::{DateTime, Utc};
 
 pub use authenticate::{AuthenticateError, Me};
+pub use login_attempt::{LoginAttempt, LoginFailure};
 pub use refresh::RefreshError;
 pub use sign_in::{SignIn, SignInError, SignInName};
 pub use sign_out::SignOutError;
@@ -36,6 +38,8 @@ pub struct Session {
     pub last_seen_at: DateTime<Utc>,
     /// When it ends, unless it is refreshed before.
     pub expires_at: DateTime<Utc>,
+    /// When it ends however much it is used.
+    pub ends_at: DateTime<Utc>,
     /// Where it was signed in or last refreshed from.
     pub origin: Origin,
 }

@@ -7,7 +7,6 @@ use super::{IssuedTokens, Session};
 use crate::{
     caller::Origin,
     commit::RowChange,
-    event::Actor,
     identity::{Act, Decision, Identity, Policy, Tries},
     port::{RefreshClaims, RotateOutcome, Rotation, StoreError, TokenError},
     user::UserEvent,
@@ -117,7 +116,7 @@ impl Identity {
                 return Ok(()); // another reuse of the same family was quicker
             }
             let key = self.data_key_of(&user).await?;
-            let act = Act { actor: Actor::User(user.id.into()), origin, now: self.now() };
+            let act = Act::own(user.id, origin, self.now());
             match self.record(user.id, Some(&user), &key, &act, decide_reuse(session, presented)).await {
                 Ok(_) => {
                     self.forget_ended(&[session.id]).await;
@@ -152,6 +151,7 @@ mod tests {
             rotated_at: ROTATED_AT,
             last_seen_at: ROTATED_AT,
             expires_at: ROTATED_AT,
+            ends_at: ROTATED_AT,
             origin: Origin::default(),
         };
         let policy = Policy { refresh_reuse_leeway: leeway, ..Policy::default() };

@@ -5,7 +5,6 @@ use super::{IssuedTokens, Session};
 use crate::{
     caller::Origin,
     commit::RowChange,
-    event::Actor,
     id::SessionId,
     identity::{Act, Decision, Identity, Policy, Tries},
     port::{AccessClaims, HashError, RefreshClaims, StoreError, Verdict},
@@ -128,7 +127,7 @@ impl Identity {
             let mut decision = decide(&user, self.policy(), session.clone(), rehashed.clone(), &credential)?;
             decision.rows.extend(self.expired_sessions(&user, now).await?);
             let key = self.data_key_of(&user).await?;
-            let act = Act { actor: Actor::User(user.id.into()), origin, now };
+            let act = Act::own(user.id, origin, now);
             match self.record(user.id, Some(&user), &key, &act, decision).await {
                 Ok(_) => return Ok(self.issue_tokens(&user, &session, now)),
                 Err(error) => tries.again(error)?,
@@ -188,6 +187,7 @@ impl Identity {
     }
 
     fn new_session(&self, user: &User, origin: &Origin, now: DateTime<Utc>) -> Session {
+        let ends_at = now + self.policy().session_max_age;
         Session {
             id: self.new_id::<SessionId>(now),
             user: user.id,
@@ -195,7 +195,8 @@ impl Identity {
             created_at: now,
             rotated_at: now,
             last_seen_at: now,
-            expires_at: now + self.policy().refresh_token_lifetime,
+            expires_at: ends_at.min(now + self.policy().refresh_token_lifetime),
+            ends_at,
             origin: origin.clone(),
         }
     }
@@ -235,13 +236,6 @@ mod tests {
     use super::*;
     use crate::testing::{created, given};
 
-    const POLICY: Policy = Policy {
-        access_token_lifetime: std::time::Duration::from_secs(60),
-        refresh_token_lifetime: std::time::Duration::from_secs(600),
-        refresh_reuse_leeway: std::time::Duration::ZERO,
-        email_verification: true,
-    };
-
     fn decide_for(user: &User, policy: Policy, rehashed: Option<&str>) -> Result<Decision, SignInError> {
         let now = DateTime::UNIX_EPOCH;
         let session = Session {
@@ -252,9 +246,15 @@ mod tests {
             rotated_at: now,
             last_seen_at: now,
             expires_at: now,
+            ends_at: now,
             origin: Origin::default(),
         };
-        let credential = Credential { user: user.id, password: PasswordHash::new("$old"), changed_at: now };
+        let credential = Credential {
+            user: user.id,
+            password: PasswordHash::new("$old"),
+            changed_at: now,
+            history: Vec::new(),
+        };
         decide(user, &policy, session, rehashed.map(PasswordHash::new), &credential)
     }
 
@@ -262,20 +262,21 @@ mod tests {
     fn a_verified_user_opens_a_session() {
         let session_id = SessionId::new(Uuid::from_u128(7));
         let rows = given([created(), UserEvent::EmailVerified])
-            .when(|user| decide_for(user, POLICY, None))
+            .when(|user| decide_for(user, Policy::default(), None))
             .then([UserEvent::LoggedIn { session_id }]);
         assert!(matches!(&rows[..], [RowChange::PutSession(session)] if session.id == session_id));
     }
 
     #[test]
     fn an_unverified_user_cannot_open_a_session() {
-        let refused = given([created()]).when(|user| decide_for(user, POLICY, None)).then_refused();
+        let refused =
+            given([created()]).when(|user| decide_for(user, Policy::default(), None)).then_refused();
         assert!(matches!(refused, SignInError::EmailNotVerified));
     }
 
     #[test]
     fn an_unverified_user_can_where_verification_is_off() {
-        let policy = Policy { email_verification: false, ..POLICY };
+        let policy = Policy { email_verification: false, ..Policy::default() };
         let session_id = SessionId::new(Uuid::from_u128(7));
         given([created()])
             .when(|user| decide_for(user, policy, None))
@@ -286,14 +287,14 @@ mod tests {
     fn a_deactivated_user_cannot_open_a_session_verified_or_not() {
         let mut user = given([created()]).user();
         user.is_active = false;
-        assert!(matches!(decide_for(&user, POLICY, None), Err(SignInError::AccountDisabled)));
+        assert!(matches!(decide_for(&user, Policy::default(), None), Err(SignInError::AccountDisabled)));
     }
 
     #[test]
     fn an_outdated_hash_is_replaced_with_the_sign_in() {
         let mut user = given([created()]).user();
         user.is_verified = true;
-        let decision = decide_for(&user, POLICY, Some("$new")).expect("signs in");
+        let decision = decide_for(&user, Policy::default(), Some("$new")).expect("signs in");
         let upgraded = decision.rows.iter().any(
             |row| matches!(row, RowChange::PutCredential(credential) if credential.password.expose() == "$new"),
         );

@@ -36,7 +36,7 @@ impl Identity {
                 ended = sessions.into_iter().map(|session| session.id).collect();
             }
             let key = self.data_key_of(&user).await?;
-            let act = Act { actor: caller.actor(), origin, now: self.now() };
+            let act = Act::own(caller.user, origin, self.now());
             match self.record(user.id, Some(&user), &key, &act, decide(caller, all)).await {
                 Ok(_) => {
                     self.forget_ended(&ended).await;

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Profile, ProfileChanges, ProfileField};
 use crate::{
-    caller::Role,
+    caller::{Role, named},
     event::{EventData, EventReadError, NewEvent},
     id::{OneTimeCodeId, SessionId, UserId},
     seal::DataKey,
-    value::Email,
+    value::{Email, Language},
 };
 
 /// What can happen to an account. Personal parts are `None` once the person was erased.
@@ -35,11 +35,49 @@ pub enum UserEvent {
         code_id: OneTimeCodeId,
         /// Until when it is good.
         expires_at: DateTime<Utc>,
+        /// The language of the mail.
+        language: Language,
+        /// Where to (personal).
+        email: Option<Email>,
+    },
+    /// `user.password_reset_requested`: a token is to be mailed. The token itself is nowhere: it is derived from the person's key.
+    PasswordResetRequested {
+        /// Which code.
+        code_id: OneTimeCodeId,
+        /// Until when it is good.
+        expires_at: DateTime<Utc>,
+        /// The language of the mail.
+        language: Language,
         /// Where to (personal).
         email: Option<Email>,
     },
     /// `user.email_verified`
     EmailVerified,
+    /// `user.password_changed`
+    PasswordChanged {
+        /// In which way.
+        way: PasswordChange,
+    },
+    /// `user.role_changed`
+    RoleChanged {
+        /// What they were to the service.
+        before: Role,
+        /// What they are.
+        after: Role,
+    },
+    /// `user.activated`
+    Activated,
+    /// `user.deactivated`: no sign-in any more, and every session has ended.
+    Deactivated,
+    /// `user.locked`: too many failures from one source; from there, no sign-in for a while.
+    Locked {
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// `user.unlocked`
+    Unlocked,
+    /// `user.deleted`: the person was erased. What was personal cannot be read any more.
+    Deleted,
     /// `user.logged_in`
     LoggedIn {
         /// The new session.
@@ -51,6 +89,13 @@ pub enum UserEvent {
         session_id: SessionId,
         /// Whether all sessions ended with it.
         all: bool,
+    },
+    /// `user.session_revoked`
+    SessionRevoked {
+        /// The sessions that ended.
+        session_ids: Vec<SessionId>,
+        /// Why.
+        reason: SessionEnd,
     },
     /// `user.refresh_reuse_detected`: a rotated refresh token came back; its session has ended.
     RefreshReuseDetected {
@@ -74,15 +119,60 @@ pub struct UserCreated {
     pub is_verified: bool,
 }
 
+named! {
+    /// In which way a password was changed.
+    PasswordChange {
+        /// By somebody who knew the one before.
+        Changed = "changed",
+        /// By a token that was mailed.
+        Reset = "reset",
+    }
+}
+
+named! {
+    /// Why a session ended before its time.
+    SessionEnd {
+        /// Its owner ended it from another one.
+        Revoked = "revoked",
+        /// A new session took its place: the account has as many as it may.
+        Evicted = "evicted",
+        /// An administrator ended it.
+        Administrator = "administrator",
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Updated {
     fields: BTreeSet<ProfileField>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct VerificationRequested {
+struct CodeRequested {
     code_id: OneTimeCodeId,
     expires_at: DateTime<Utc>,
+    language: Language,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PasswordChanged {
+    way: PasswordChange,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RoleChanged {
+    before: Role,
+    after: Role,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Locked {
+    seconds: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SessionRevoked {
+    session_ids: Vec<SessionId>,
+    reason: SessionEnd,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,6 +198,15 @@ mod name {
     pub(super) const UPDATED: &str = "user.updated";
     pub(super) const VERIFICATION_REQUESTED: &str = "user.verification_requested";
     pub(super) const EMAIL_VERIFIED: &str = "user.email_verified";
+    pub(super) const PASSWORD_RESET_REQUESTED: &str = "user.password_reset_requested";
+    pub(super) const PASSWORD_CHANGED: &str = "user.password_changed";
+    pub(super) const ROLE_CHANGED: &str = "user.role_changed";
+    pub(super) const ACTIVATED: &str = "user.activated";
+    pub(super) const DEACTIVATED: &str = "user.deactivated";
+    pub(super) const LOCKED: &str = "user.locked";
+    pub(super) const UNLOCKED: &str = "user.unlocked";
+    pub(super) const DELETED: &str = "user.deleted";
+    pub(super) const SESSION_REVOKED: &str = "user.session_revoked";
     pub(super) const LOGGED_IN: &str = "user.logged_in";
     pub(super) const LOGGED_OUT: &str = "user.logged_out";
     pub(super) const REFRESH_REUSE_DETECTED: &str = "user.refresh_reuse_detected";
@@ -119,6 +218,8 @@ struct Nothing {}
 impl UserEvent {
     /// The type of the event that has a code mailed.
     pub const VERIFICATION_REQUESTED: &str = name::VERIFICATION_REQUESTED;
+    /// The type of the event that has a reset token mailed.
+    pub const PASSWORD_RESET_REQUESTED: &str = name::PASSWORD_RESET_REQUESTED;
 
     /// The event's type.
     pub const fn event_type(&self) -> &'static str {
@@ -126,7 +227,16 @@ impl UserEvent {
             Self::Created { .. } => name::CREATED,
             Self::Updated { .. } => name::UPDATED,
             Self::VerificationRequested { .. } => name::VERIFICATION_REQUESTED,
+            Self::PasswordResetRequested { .. } => name::PASSWORD_RESET_REQUESTED,
             Self::EmailVerified => name::EMAIL_VERIFIED,
+            Self::PasswordChanged { .. } => name::PASSWORD_CHANGED,
+            Self::RoleChanged { .. } => name::ROLE_CHANGED,
+            Self::Activated => name::ACTIVATED,
+            Self::Deactivated => name::DEACTIVATED,
+            Self::Locked { .. } => name::LOCKED,
+            Self::Unlocked => name::UNLOCKED,
+            Self::Deleted => name::DELETED,
+            Self::SessionRevoked { .. } => name::SESSION_REVOKED,
             Self::LoggedIn { .. } => name::LOGGED_IN,
             Self::LoggedOut { .. } => name::LOGGED_OUT,
             Self::RefreshReuseDetected { .. } => name::REFRESH_REUSE_DETECTED,
@@ -143,10 +253,25 @@ impl UserEvent {
         match self {
             Self::Created { facts, .. } => EventData::of(facts),
             Self::Updated { fields, .. } => EventData::of(&Updated { fields: fields.clone() }),
-            Self::VerificationRequested { code_id, expires_at, .. } => {
-                EventData::of(&VerificationRequested { code_id: *code_id, expires_at: *expires_at })
+            Self::VerificationRequested { code_id, expires_at, language, .. }
+            | Self::PasswordResetRequested { code_id, expires_at, language, .. } => {
+                EventData::of(&CodeRequested {
+                    code_id: *code_id,
+                    expires_at: *expires_at,
+                    language: *language,
+                })
             }
-            Self::EmailVerified => EventData::of(&Nothing {}),
+            Self::EmailVerified | Self::Activated | Self::Deactivated | Self::Unlocked | Self::Deleted => {
+                EventData::of(&Nothing {})
+            }
+            Self::PasswordChanged { way } => EventData::of(&PasswordChanged { way: *way }),
+            Self::RoleChanged { before, after } => {
+                EventData::of(&RoleChanged { before: *before, after: *after })
+            }
+            Self::Locked { seconds } => EventData::of(&Locked { seconds: *seconds }),
+            Self::SessionRevoked { session_ids, reason } => {
+                EventData::of(&SessionRevoked { session_ids: session_ids.clone(), reason: *reason })
+            }
             Self::LoggedIn { session_id } => EventData::of(&LoggedIn { session_id: *session_id }),
             Self::LoggedOut { session_id, all } => {
                 EventData::of(&LoggedOut { session_id: *session_id, all: *all })
@@ -162,8 +287,18 @@ impl UserEvent {
         match self {
             Self::Created { profile, .. } => profile.as_ref().map(json),
             Self::Updated { changes, .. } => changes.as_ref().map(json),
-            Self::VerificationRequested { email, .. } => email.as_ref().map(json),
+            Self::VerificationRequested { email, .. } | Self::PasswordResetRequested { email, .. } => {
+                email.as_ref().map(json)
+            }
             Self::EmailVerified
+            | Self::PasswordChanged { .. }
+            | Self::RoleChanged { .. }
+            | Self::Activated
+            | Self::Deactivated
+            | Self::Locked { .. }
+            | Self::Unlocked
+            | Self::Deleted
+            | Self::SessionRevoked { .. }
             | Self::LoggedIn { .. }
             | Self::LoggedOut { .. }
             | Self::RefreshReuseDetected { .. } => None,
@@ -180,10 +315,36 @@ impl UserEvent {
                 Ok(Self::Updated { fields, changes: event.open_facts(key)? })
             }
             (name::VERIFICATION_REQUESTED, 1) => {
-                let VerificationRequested { code_id, expires_at } = facts.read()?;
-                Ok(Self::VerificationRequested { code_id, expires_at, email: event.open_facts(key)? })
+                let CodeRequested { code_id, expires_at, language } = facts.read()?;
+                let email = event.open_facts(key)?;
+                Ok(Self::VerificationRequested { code_id, expires_at, language, email })
+            }
+            (name::PASSWORD_RESET_REQUESTED, 1) => {
+                let CodeRequested { code_id, expires_at, language } = facts.read()?;
+                let email = event.open_facts(key)?;
+                Ok(Self::PasswordResetRequested { code_id, expires_at, language, email })
             }
             (name::EMAIL_VERIFIED, 1) => Ok(Self::EmailVerified),
+            (name::PASSWORD_CHANGED, 1) => {
+                let PasswordChanged { way } = facts.read()?;
+                Ok(Self::PasswordChanged { way })
+            }
+            (name::ROLE_CHANGED, 1) => {
+                let RoleChanged { before, after } = facts.read()?;
+                Ok(Self::RoleChanged { before, after })
+            }
+            (name::ACTIVATED, 1) => Ok(Self::Activated),
+            (name::DEACTIVATED, 1) => Ok(Self::Deactivated),
+            (name::LOCKED, 1) => {
+                let Locked { seconds } = facts.read()?;
+                Ok(Self::Locked { seconds })
+            }
+            (name::UNLOCKED, 1) => Ok(Self::Unlocked),
+            (name::DELETED, 1) => Ok(Self::Deleted),
+            (name::SESSION_REVOKED, 1) => {
+                let SessionRevoked { session_ids, reason } = facts.read()?;
+                Ok(Self::SessionRevoked { session_ids, reason })
+            }
             (name::LOGGED_IN, 1) => {
                 let LoggedIn { session_id } = facts.read()?;
                 Ok(Self::LoggedIn { session_id })

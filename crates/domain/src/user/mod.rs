@@ -8,7 +8,7 @@ mod update_profile;
 
 use chrono::{DateTime, Utc};
 
-pub use event::{UserCreated, UserEvent};
+pub use event::{PasswordChange, SessionEnd, UserCreated, UserEvent};
 pub use get_profile::GetProfileError;
 pub use profile::{Profile, ProfileChange, ProfileChanges, ProfileField};
 pub use register::{Register, RegisterError, RegisterInput};
@@ -21,6 +21,9 @@ use crate::{
     id::{StreamId, UserId},
     value::PasswordHash,
 };
+
+/// How many passwords, the current one among them, a new one must differ from where the policy says so.
+pub const PASSWORD_HISTORY: usize = 5;
 
 /// A person's account: what its stream's events add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct User {
     pub is_active: bool,
     /// Has shown that the address is theirs.
     pub is_verified: bool,
+    /// How often a lock was lifted by hand: failures counted before the last time are void.
+    pub unlocks: u32,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
     /// When profile, role or standing last changed.
@@ -54,6 +59,8 @@ pub struct Credential {
     pub password: PasswordHash,
     /// When the password was last changed.
     pub changed_at: DateTime<Utc>,
+    /// The hashes before it, newest first, as many as the policy keeps.
+    pub history: Vec<PasswordHash>,
 }
 
 impl User {
@@ -73,6 +80,7 @@ impl User {
                 role: facts.role,
                 is_active: facts.is_active,
                 is_verified: facts.is_verified,
+                unlocks: 0,
                 created_at: at,
                 updated_at: at,
                 last_login_at: None,
@@ -83,8 +91,12 @@ impl User {
         match event {
             UserEvent::Created { .. }
             | UserEvent::VerificationRequested { .. }
+            | UserEvent::PasswordResetRequested { .. }
             | UserEvent::LoggedOut { .. }
-            | UserEvent::RefreshReuseDetected { .. } => {}
+            | UserEvent::SessionRevoked { .. }
+            | UserEvent::RefreshReuseDetected { .. }
+            | UserEvent::Locked { .. } => {}
+            UserEvent::Deleted => return None,
             UserEvent::Updated { changes, .. } => {
                 for (field, change) in changes.iter().flatten() {
                     user.profile.set(*field, change.after.clone());
@@ -96,8 +108,32 @@ impl User {
                 user.updated_at = at;
             }
             UserEvent::LoggedIn { .. } => user.last_login_at = Some(at),
+            UserEvent::PasswordChanged { .. } => user.updated_at = at,
+            UserEvent::RoleChanged { after, .. } => {
+                user.role = *after;
+                user.updated_at = at;
+            }
+            UserEvent::Activated => {
+                user.is_active = true;
+                user.updated_at = at;
+            }
+            UserEvent::Deactivated => {
+                user.is_active = false;
+                user.updated_at = at;
+            }
+            UserEvent::Unlocked => {
+                user.unlocks += 1;
+                user.updated_at = at;
+            }
         }
         Some(user)
+    }
+
+    /// What the account is found by in a search, folded: its address, its name, and its username.
+    pub fn search_terms(&self) -> Vec<String> {
+        let username = self.profile.username.as_ref().map(|username| username.as_str().to_lowercase());
+        let terms = [self.profile.email.folded(), self.profile.name.as_str().to_lowercase()];
+        terms.into_iter().chain(username).collect()
     }
 
     /// The unique keys this account holds.

@@ -4,12 +4,11 @@ use super::{Credential, Profile, User, UserCreated, UserEvent};
 use crate::{
     caller::{Origin, Role},
     commit::{ClaimSpace, CommitError, RowChange},
-    event::Actor,
     id::{OneTimeCodeId, UserId},
     identity::{Act, Decision, Identity, Policy},
     port::{HashError, StoreError},
     seal::DataKey,
-    value::{Password, PasswordHash, PersonName, Phone, ShortText, Username, Violations},
+    value::{Language, Password, PasswordHash, PersonName, Phone, ShortText, Username, Violations},
     verification::{self, OneTimeCode},
 };
 
@@ -34,6 +33,8 @@ pub struct RegisterInput {
     pub industry: Option<String>,
     /// `region`
     pub region: Option<String>,
+    /// The language of the mails that follow.
+    pub language: Language,
 }
 
 /// A registration whose every field is valid.
@@ -47,6 +48,8 @@ pub struct Register {
     pub role: Role,
     /// The address needs no proof.
     pub is_verified: bool,
+    /// The language of the mails that follow.
+    pub language: Language,
 }
 
 /// Why nobody was registered.
@@ -77,7 +80,8 @@ impl Register {
         let local_part = input.email.rsplit_once('@').map_or("", |(local, _)| local);
         violations.new_password("password", &input.password, &[local_part, input.name.trim()]);
         let profile = violations.into_result(profile)?;
-        Ok(Self { profile, password: input.password, role: Role::User, is_verified: false })
+        let language = input.language;
+        Ok(Self { profile, password: input.password, role: Role::User, is_verified: false, language })
     }
 
     /// An account made by an operator: its address needs no proof.
@@ -130,11 +134,11 @@ pub(crate) fn decide(
     let facts =
         UserCreated { user_id, role: command.role, is_active: true, is_verified: command.is_verified };
     let created = UserEvent::Created { facts, profile: Some(command.profile.clone()) };
-    let credential = Credential { user: user_id, password, changed_at: now };
+    let credential = Credential { user: user_id, password, changed_at: now, history: Vec::new() };
     let mut decision = Decision { events: vec![created], rows: vec![RowChange::PutCredential(credential)] };
     if policy.email_verification && !command.is_verified {
         let code = OneTimeCode::for_email(code_id, user_id, now);
-        decision.events.push(verification::requested(&code, &command.profile.email));
+        decision.events.push(verification::requested(&code, &command.profile.email, command.language));
         decision.rows.push(RowChange::PutOneTimeCode(code));
     }
     decision
@@ -149,14 +153,14 @@ impl Identity {
         let now = self.now();
         let prepared = Prepared { user_id: self.new_id(now), code_id: self.new_id(now), password };
         let id = prepared.user_id;
-        let actor = if command.is_verified { Actor::System } else { Actor::User(id.into()) };
+        let act = if command.is_verified { Act::system(origin, now) } else { Act::own(id, origin, now) };
 
         let entropy = self.ports().entropy.as_ref();
         let key = DataKey::generate(entropy);
         let wrapped = self.ports().master_key.wrap(id.into(), &key, entropy);
         let mut decision = decide(&command, self.policy(), prepared, now);
         decision.rows.push(RowChange::PutSubjectKey(wrapped));
-        match self.record(id, None, &key, &Act { actor, origin, now }, decision).await {
+        match self.record(id, None, &key, &act, decision).await {
             Ok(user) => Ok(user.ok_or_else(|| StoreError::corrupt("a new account that is none"))?),
             Err(CommitError::Taken { key }) => Err(taken(key.space())),
             Err(CommitError::Conflict { .. }) => Err(StoreError::Contention.into()),
@@ -181,7 +185,7 @@ impl Identity {
 fn taken(space: ClaimSpace) -> RegisterError {
     match space {
         ClaimSpace::Email => RegisterError::EmailTaken,
-        ClaimSpace::Username => RegisterError::UsernameTaken,
+        ClaimSpace::Username | ClaimSpace::BusinessNumber => RegisterError::UsernameTaken,
     }
 }
 
@@ -203,6 +207,7 @@ mod tests {
             business_number: None,
             industry: None,
             region: None,
+            language: Language::En,
         }
     }
 
@@ -257,6 +262,7 @@ mod tests {
             business_number: Some(String::new()),
             industry: Some(String::new()),
             region: Some(String::new()),
+            language: Language::En,
         };
         let violations = Register::parse(input).expect_err("invalid");
         let names: Vec<_> = violations.fields().keys().copied().collect();

@@ -132,7 +132,7 @@ impl Identity {
                 return Ok(user);
             }
             let key = self.data_key_of(&user).await?;
-            let act = Act { actor: caller.actor(), origin, now: self.now() };
+            let act = Act::own(caller.user, origin, self.now());
             match self.record(user.id, Some(&user), &key, &act, decision).await {
                 Ok(after) => return after.ok_or(UpdateProfileError::NotFound),
                 Err(CommitError::Taken { key }) if key.space() == ClaimSpace::Username => {

@@ -1,5 +1,6 @@
 //! Value objects: text from outside becomes one of these by `parse`, or is refused with a reason; inside, they are always valid.
 
+mod company_name;
 mod email;
 mod language;
 mod password;
@@ -10,6 +11,7 @@ mod short_text;
 mod username;
 mod violation;
 
+pub use company_name::{CompanyName, CompanyNameError};
 pub use email::{Email, EmailError};
 pub use language::Language;
 pub use password::{Password, PasswordHash, PasswordRule};

@@ -12,7 +12,7 @@ use crate::{
     id::{OneTimeCodeId, UserId},
     seal::DataKey,
     user::UserEvent,
-    value::{Email, Secret},
+    value::{Email, Language, Secret},
 };
 
 /// How long a verification code is good.
@@ -44,6 +44,8 @@ pub struct OneTimeCode {
 pub enum Purpose {
     /// That the address is the person's own.
     VerifyEmail,
+    /// That whoever forgot the password reads the address's mail.
+    ResetPassword,
 }
 
 impl OneTimeCode {
@@ -54,10 +56,11 @@ impl OneTimeCode {
 }
 
 /// The event that has a code mailed.
-pub(crate) fn requested(code: &OneTimeCode, email: &Email) -> UserEvent {
+pub(crate) fn requested(code: &OneTimeCode, email: &Email, language: Language) -> UserEvent {
     UserEvent::VerificationRequested {
         code_id: code.id,
         expires_at: code.expires_at,
+        language,
         email: Some(email.clone()),
     }
 }
@@ -67,12 +70,13 @@ impl Purpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
+            Self::ResetPassword => "reset_password",
         }
     }
 
     /// Reads a stored purpose.
     pub fn from_stored(text: &str) -> Option<Self> {
-        [Self::VerifyEmail].into_iter().find(|purpose| purpose.as_str() == text)
+        [Self::VerifyEmail, Self::ResetPassword].into_iter().find(|purpose| purpose.as_str() == text)
     }
 }
 

@@ -5,7 +5,6 @@ use super::{CODE_ATTEMPTS, OneTimeCode, Purpose, code_digits};
 use crate::{
     caller::Origin,
     commit::RowChange,
-    event::Actor,
     identity::{Act, Decision, Identity, Tries},
     port::StoreError,
     user::{User, UserEvent},
@@ -67,7 +66,7 @@ impl Identity {
             let user = self.ports().users.find(user.id).await?.ok_or(VerifyEmailError::CodeInvalid)?;
             let now = self.now();
             let decision = decide(&user, &code, now)?;
-            let act = Act { actor: Actor::User(user.id.into()), origin, now };
+            let act = Act::own(user.id, origin, now);
             match self.record(user.id, Some(&user), &key, &act, decision).await {
                 Ok(_) => return Ok(()),
                 Err(error) => tries.again(error)?,

@@ -1,0 +1,265 @@
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{MemberRole, MemberStatus};
+use crate::{
+    caller::named,
+    event::{EventData, EventReadError, NewEvent},
+    id::{CompanyId, InvitationId, UserId},
+    value::{CompanyName, ShortText},
+};
+
+/// What can happen to a company. None of it is personal: members are named by their ids alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompanyEvent {
+    /// `company.created`
+    Created(CompanyCreated),
+    /// `company.updated`
+    Updated {
+        /// What changed.
+        changes: CompanyChanges,
+    },
+    /// `company.closed`: its last member is gone.
+    Closed,
+    /// `company.member_invited`
+    MemberInvited {
+        /// Which invitation.
+        invitation_id: InvitationId,
+        /// What the invited will be.
+        role: MemberRole,
+        /// Until when it is good.
+        expires_at: DateTime<Utc>,
+    },
+    /// `company.member_joined`
+    MemberJoined {
+        /// Who.
+        user_id: UserId,
+        /// As what.
+        role: MemberRole,
+        /// In already, or asking.
+        status: MemberStatus,
+        /// By which invitation.
+        invitation_id: Option<InvitationId>,
+    },
+    /// `company.member_approved`
+    MemberApproved {
+        /// Who.
+        user_id: UserId,
+    },
+    /// `company.member_removed`
+    MemberRemoved {
+        /// Who.
+        user_id: UserId,
+        /// Why.
+        reason: Departure,
+    },
+    /// `company.member_role_changed`
+    MemberRoleChanged {
+        /// Whose.
+        user_id: UserId,
+        /// What they were.
+        before: MemberRole,
+        /// What they are.
+        after: MemberRole,
+    },
+}
+
+/// The facts of `company.created`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompanyCreated {
+    /// Which.
+    pub company_id: CompanyId,
+    /// Its name.
+    pub name: CompanyName,
+    /// Its registration number.
+    pub business_number: Option<ShortText>,
+    /// Its industry.
+    pub industry: Option<ShortText>,
+    /// Its region.
+    pub region: Option<ShortText>,
+}
+
+/// A field of a company that its owners and managers may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompanyField {
+    /// `name`
+    Name,
+    /// `business_number`
+    BusinessNumber,
+    /// `industry`
+    Industry,
+    /// `region`
+    Region,
+}
+
+/// A field's text before and after a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompanyChange {
+    /// Before.
+    pub before: Option<ShortText>,
+    /// After.
+    pub after: Option<ShortText>,
+}
+
+/// What changed in a company.
+pub type CompanyChanges = BTreeMap<CompanyField, CompanyChange>;
+
+named! {
+    /// Why a membership ended.
+    Departure {
+        /// An owner or manager ended it.
+        Removed = "removed",
+        /// The member left.
+        Left = "left",
+        /// The member's account was erased.
+        Erased = "erased",
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Updated {
+    changes: CompanyChanges,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemberInvited {
+    invitation_id: InvitationId,
+    role: MemberRole,
+    expires_at: DateTime<Utc>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemberJoined {
+    user_id: UserId,
+    role: MemberRole,
+    status: MemberStatus,
+    invitation_id: Option<InvitationId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemberApproved {
+    user_id: UserId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemberRemoved {
+    user_id: UserId,
+    reason: Departure,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemberRoleChanged {
+    user_id: UserId,
+    before: MemberRole,
+    after: MemberRole,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+/// Types are stored: never renamed. A changed shape is a new schema version with a reader for each old one.
+mod name {
+    pub(super) const CREATED: &str = "company.created";
+    pub(super) const UPDATED: &str = "company.updated";
+    pub(super) const CLOSED: &str = "company.closed";
+    pub(super) const MEMBER_INVITED: &str = "company.member_invited";
+    pub(super) const MEMBER_JOINED: &str = "company.member_joined";
+    pub(super) const MEMBER_APPROVED: &str = "company.member_approved";
+    pub(super) const MEMBER_REMOVED: &str = "company.member_removed";
+    pub(super) const MEMBER_ROLE_CHANGED: &str = "company.member_role_changed";
+}
+
+impl CompanyField {
+    pub(super) const ALL: [Self; 4] = [Self::Name, Self::BusinessNumber, Self::Industry, Self::Region];
+}
+
+impl CompanyEvent {
+    /// The type of the event that has an invitation mailed.
+    pub const MEMBER_INVITED: &str = name::MEMBER_INVITED;
+
+    /// The event's type.
+    pub const fn event_type(&self) -> &'static str {
+        match self {
+            Self::Created(_) => name::CREATED,
+            Self::Updated { .. } => name::UPDATED,
+            Self::Closed => name::CLOSED,
+            Self::MemberInvited { .. } => name::MEMBER_INVITED,
+            Self::MemberJoined { .. } => name::MEMBER_JOINED,
+            Self::MemberApproved { .. } => name::MEMBER_APPROVED,
+            Self::MemberRemoved { .. } => name::MEMBER_REMOVED,
+            Self::MemberRoleChanged { .. } => name::MEMBER_ROLE_CHANGED,
+        }
+    }
+
+    /// The schema version that [`data`](Self::data) is written in.
+    pub const fn schema_version(&self) -> u32 {
+        1
+    }
+
+    /// The facts.
+    pub fn data(&self) -> EventData {
+        match self {
+            Self::Created(facts) => EventData::of(facts),
+            Self::Updated { changes } => EventData::of(&Updated { changes: changes.clone() }),
+            Self::Closed => EventData::of(&Nothing {}),
+            Self::MemberInvited { invitation_id, role, expires_at } => EventData::of(&MemberInvited {
+                invitation_id: *invitation_id,
+                role: *role,
+                expires_at: *expires_at,
+            }),
+            Self::MemberJoined { user_id, role, status, invitation_id } => EventData::of(&MemberJoined {
+                user_id: *user_id,
+                role: *role,
+                status: *status,
+                invitation_id: *invitation_id,
+            }),
+            Self::MemberApproved { user_id } => EventData::of(&MemberApproved { user_id: *user_id }),
+            Self::MemberRemoved { user_id, reason } => {
+                EventData::of(&MemberRemoved { user_id: *user_id, reason: *reason })
+            }
+            Self::MemberRoleChanged { user_id, before, after } => {
+                EventData::of(&MemberRoleChanged { user_id: *user_id, before: *before, after: *after })
+            }
+        }
+    }
+
+    /// Reads a stored event.
+    pub fn read(event: &NewEvent) -> Result<Self, EventReadError> {
+        let facts = &event.data;
+        match (event.event_type.as_str(), event.schema_version) {
+            (name::CREATED, 1) => Ok(Self::Created(facts.read()?)),
+            (name::UPDATED, 1) => {
+                let Updated { changes } = facts.read()?;
+                Ok(Self::Updated { changes })
+            }
+            (name::CLOSED, 1) => Ok(Self::Closed),
+            (name::MEMBER_INVITED, 1) => {
+                let MemberInvited { invitation_id, role, expires_at } = facts.read()?;
+                Ok(Self::MemberInvited { invitation_id, role, expires_at })
+            }
+            (name::MEMBER_JOINED, 1) => {
+                let MemberJoined { user_id, role, status, invitation_id } = facts.read()?;
+                Ok(Self::MemberJoined { user_id, role, status, invitation_id })
+            }
+            (name::MEMBER_APPROVED, 1) => {
+                let MemberApproved { user_id } = facts.read()?;
+                Ok(Self::MemberApproved { user_id })
+            }
+            (name::MEMBER_REMOVED, 1) => {
+                let MemberRemoved { user_id, reason } = facts.read()?;
+                Ok(Self::MemberRemoved { user_id, reason })
+            }
+            (name::MEMBER_ROLE_CHANGED, 1) => {
+                let MemberRoleChanged { user_id, before, after } = facts.read()?;
+                Ok(Self::MemberRoleChanged { user_id, before, after })
+            }
+            _ => Err(EventReadError::Unknown {
+                event_type: event.event_type.clone(),
+                schema_version: event.schema_version,
+            }),
+        }
+    }
+}
