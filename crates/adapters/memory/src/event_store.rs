@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use portcullis_domain::{
-    commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed},
+    commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed, Expected, Guard},
     event::{Event, EventHash, Version},
     id::StreamId,
     port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
@@ -17,9 +17,10 @@ type Claims = HashMap<ClaimKey, Option<Uuid>>;
 #[async_trait]
 impl EventStore for Memory {
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        check_shape(&commit.appends)?;
+        check_shape(&commit)?;
         let mut state = self.state();
         // All that can fail comes first; what follows cannot, so nothing is ever half done.
+        state.check_guards(&commit.guards)?;
         let claims = state.check_claims(&commit.claims)?;
         state.check_versions(&commit.appends)?;
         state.apply_claims(claims);
@@ -71,13 +72,14 @@ impl EventStore for Memory {
 }
 
 /// Refuses what no caller means: such a commit is a defect of the program that made it.
-fn check_shape(appends: &[Append]) -> Result<(), CommitError> {
-    if appends.iter().any(|append| append.events.is_empty()) {
+fn check_shape(commit: &Commit) -> Result<(), CommitError> {
+    if commit.appends.iter().any(|append| append.events.is_empty()) {
         return Err(StoreError::corrupt("an append without events").into());
     }
     let mut seen = HashSet::new();
-    if !appends.iter().all(|append| seen.insert(append.stream)) {
-        return Err(StoreError::corrupt("two appends to one stream").into());
+    let appended = commit.appends.iter().map(|append| append.stream);
+    if !appended.chain(commit.guards.iter().map(|guard| guard.stream)).all(|stream| seen.insert(stream)) {
+        return Err(StoreError::corrupt("one stream twice in a commit").into());
     }
     Ok(())
 }
@@ -118,6 +120,13 @@ impl State {
                 None => self.claims.remove(&key),
             };
         }
+    }
+
+    fn check_guards(&self, guards: &[Guard]) -> Result<(), CommitError> {
+        guards.iter().try_for_each(|guard| {
+            let actual = self.head(guard.stream).map_or(0, |head| head.version);
+            Expected::Exactly(guard.version).check(guard.stream, actual)
+        })
     }
 
     fn check_versions(&self, appends: &[Append]) -> Result<(), CommitError> {

@@ -1,19 +1,26 @@
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, HashMap},
     hash::Hash,
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use portcullis_domain::{
+    audit::Access,
     commit::RowChange,
-    id::{OneTimeCodeId, SessionId, SubjectId, UserId},
+    company::{Company, Invitation, Member, Membership},
+    id::{
+        AccessId, CompanyId, InvitationId, LoginAttemptId, OneTimeCodeId, SessionId, StreamId, SubjectId,
+        UserId,
+    },
     key_ring::SealedSigningKey,
     port::{
-        Credentials, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, SubjectKeys,
-        Users,
+        Accesses, Companies, Credentials, Invitations, LoginHistory, Members, OneTimeCodes, RotateOutcome,
+        Rotation, Sessions, SigningKeys, StoreError, SubjectKeys, UserCursor, UserQuery, Users,
     },
     seal::SubjectKey,
-    session::Session,
+    session::{LoginAttempt, Session},
     user::{Credential, User},
     value::{Email, Username},
     verification::{OneTimeCode, Purpose},
@@ -31,6 +38,11 @@ pub(crate) struct Rows {
     sessions: HashMap<SessionId, Session>,
     /// In the order in which they were put.
     one_time_codes: Vec<OneTimeCode>,
+    companies: HashMap<CompanyId, Company>,
+    members: BTreeMap<UserId, Member>,
+    invitations: HashMap<InvitationId, Invitation>,
+    login_attempts: Vec<LoginAttempt>,
+    accesses: Vec<Access>,
     subject_keys: HashMap<SubjectId, SubjectKey>,
     signing_keys: BTreeMap<u32, SealedSigningKey>,
 }
@@ -39,8 +51,12 @@ impl Rows {
     pub(crate) fn apply(&mut self, change: RowChange) {
         match change {
             RowChange::PutUser(user) => self.put_user(*user),
+            RowChange::DeleteUser(id) => self.delete_user(id),
             RowChange::PutCredential(credential) => {
                 self.credentials.insert(credential.user, credential);
+            }
+            RowChange::DeleteCredential(user) => {
+                self.credentials.remove(&user);
             }
             RowChange::PutSubjectKey(key) => {
                 self.subject_keys.insert(key.subject, key);
@@ -56,6 +72,38 @@ impl Rows {
             RowChange::DeleteOneTimeCodesOf(user, purpose) => {
                 self.one_time_codes.retain(|code| code.user != user || code.purpose != purpose);
             }
+            change => self.apply_around(change),
+        }
+    }
+
+    /// Changes of what is around an account: its company, and what is noted of its use.
+    fn apply_around(&mut self, change: RowChange) {
+        match change {
+            RowChange::PutCompany(company) => {
+                self.companies.insert(company.id, *company);
+            }
+            RowChange::PutMember(member) => {
+                self.members.insert(member.user, member);
+            }
+            RowChange::DeleteMember(user) => {
+                self.members.remove(&user);
+            }
+            RowChange::PutInvitation(invitation) => {
+                self.invitations.insert(invitation.id, invitation);
+            }
+            RowChange::DeleteInvitation(id) => {
+                self.invitations.remove(&id);
+            }
+            RowChange::DeleteInvitationsTo(email) => self.invitations.retain(|_, invitation| {
+                invitation.email.as_ref().is_none_or(|invited| invited.folded() != email.folded())
+            }),
+            RowChange::PutLoginAttempt(attempt) => self.login_attempts.push(attempt),
+            RowChange::DeleteLoginAttemptsOf(user) => {
+                self.login_attempts.retain(|attempt| attempt.user != user);
+            }
+            RowChange::PutAccess(access) => self.accesses.push(access),
+            RowChange::DeleteAccessesTo(stream) => self.accesses.retain(|access| access.stream != stream),
+            _ => unreachable!("`apply` sees to the others"),
         }
     }
 
@@ -63,13 +111,16 @@ impl Rows {
         self.subject_keys.remove(&subject);
     }
 
-    fn put_user(&mut self, user: User) {
-        if let Some(before) = self.users.remove(&user.id) {
-            release(&mut self.users_by_email, &before.profile.email.folded(), user.id);
-            if let Some(username) = &before.profile.username {
-                release(&mut self.users_by_username, username, user.id);
-            }
+    fn delete_user(&mut self, id: UserId) {
+        let Some(before) = self.users.remove(&id) else { return };
+        release(&mut self.users_by_email, &before.profile.email.folded(), id);
+        if let Some(username) = &before.profile.username {
+            release(&mut self.users_by_username, username, id);
         }
+    }
+
+    fn put_user(&mut self, user: User) {
+        self.delete_user(user.id);
         self.users_by_email.insert(user.profile.email.folded(), user.id);
         if let Some(username) = &user.profile.username {
             self.users_by_username.insert(username.clone(), user.id);
@@ -93,15 +144,64 @@ impl Rows {
         session.generation += 1;
         session.rotated_at = rotation.at;
         session.last_seen_at = rotation.at;
-        session.expires_at = rotation.expires_at;
+        session.expires_at = rotation.expires_at.min(session.ends_at);
         session.origin = rotation.origin.clone();
         RotateOutcome::Rotated(session.clone())
+    }
+
+    fn find_users(&self, query: &UserQuery, after: Option<&UserCursor>, limit: usize) -> Vec<User> {
+        let is_found = |user: &&User| {
+            let company = || self.members.get(&user.id).map(|member| member.company);
+            (query.prefix.is_none() || query.term_of(user).is_some())
+                && query.role.is_none_or(|role| role == user.role)
+                && query.is_active.is_none_or(|is_active| is_active == user.is_active)
+                && query.company.is_none_or(|wanted| company() == Some(wanted))
+        };
+        let mut found: Vec<_> =
+            self.users.values().filter(is_found).map(|user| (query.cursor_after(user), user)).collect();
+        found.sort_by(|(one, _), (other, _)| order(one, other));
+        let beyond =
+            |cursor: &UserCursor| after.is_none_or(|after| order(cursor, after) == Ordering::Greater);
+        let page = found.into_iter().filter(|(cursor, _)| beyond(cursor)).take(limit);
+        page.map(|(_, user)| user.clone()).collect()
+    }
+
+    fn membership(&self, user: UserId) -> Option<Membership> {
+        let member = self.members.get(&user)?.clone();
+        let company_name = self.companies.get(&member.company)?.name.clone();
+        Some(Membership { member, company_name })
     }
 
     fn take_attempt(&mut self, id: OneTimeCodeId, limit: u32) -> bool {
         let code = self.one_time_codes.iter_mut().find(|code| code.id == id && code.attempts < limit);
         code.map(|code| code.attempts += 1).is_some()
     }
+}
+
+/// By term, then id; without terms the newest, whose ids are the greatest, first.
+fn order(one: &UserCursor, other: &UserCursor) -> Ordering {
+    match (&one.term, &other.term) {
+        (None, None) => other.id.cmp(&one.id),
+        (term, other_term) => (term, one.id).cmp(&(other_term, other.id)),
+    }
+}
+
+/// Of notes in the order of their times and ids, the newest before `after`.
+fn newest_first<T: Clone, I: PartialEq>(
+    notes: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> (DateTime<Utc>, I),
+    after: Option<I>,
+    limit: usize,
+) -> Vec<T>
+where
+    I: Ord,
+{
+    let mut notes: Vec<_> = notes.collect();
+    notes.sort_by_key(|note| std::cmp::Reverse(key(note)));
+    let start = after.map_or(0, |after| {
+        notes.iter().position(|note| key(note).1 == after).map_or(notes.len(), |place| place + 1)
+    });
+    notes.into_iter().skip(start).take(limit).collect()
 }
 
 /// Takes a name out of an index, unless somebody whose row came first in the same commit has taken it over.
@@ -125,6 +225,15 @@ impl Users for Memory {
     async fn find_by_username(&self, username: &Username) -> Result<Option<User>, StoreError> {
         let rows = &self.state().rows;
         Ok(rows.users_by_username.get(username).and_then(|id| rows.users.get(id)).cloned())
+    }
+
+    async fn list(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserCursor>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        Ok(self.state().rows.find_users(query, after, limit))
     }
 }
 
@@ -152,6 +261,106 @@ impl Sessions for Memory {
     async fn rotate(&self, rotation: Rotation) -> Result<RotateOutcome, StoreError> {
         Ok(self.state().rows.rotate(&rotation))
     }
+
+    async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        if let Some(session) = self.state().rows.sessions.get_mut(&id) {
+            session.last_seen_at = session.last_seen_at.max(at);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Companies for Memory {
+    async fn find(&self, id: CompanyId) -> Result<Option<Company>, StoreError> {
+        Ok(self.state().rows.companies.get(&id).cloned())
+    }
+}
+
+#[async_trait]
+impl Members for Memory {
+    async fn find(&self, user: UserId) -> Result<Option<Membership>, StoreError> {
+        Ok(self.state().rows.membership(user))
+    }
+
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Membership>, StoreError> {
+        let state = self.state();
+        Ok(users.iter().filter_map(|user| state.rows.membership(*user)).collect())
+    }
+
+    async fn list_by_company(
+        &self,
+        company: CompanyId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        let state = self.state();
+        let beyond =
+            state.rows.members.values().filter(|member| after.is_none_or(|after| member.user > after));
+        Ok(beyond.filter(|member| member.company == company).take(limit).cloned().collect())
+    }
+
+    async fn list_owners(&self, company: CompanyId, limit: usize) -> Result<Vec<Member>, StoreError> {
+        let state = self.state();
+        let owners = state.rows.members.values().filter(|member| member.is_owner());
+        Ok(owners.filter(|member| member.company == company).take(limit).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Invitations for Memory {
+    async fn find(&self, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
+        Ok(self.state().rows.invitations.get(&id).cloned())
+    }
+}
+
+#[async_trait]
+impl LoginHistory for Memory {
+    async fn record(&self, attempts: Vec<LoginAttempt>) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let Rows { users, login_attempts, .. } = &mut state.rows;
+        login_attempts.extend(attempts.into_iter().filter(|attempt| users.contains_key(&attempt.user)));
+        Ok(())
+    }
+
+    async fn list_by_user(
+        &self,
+        user: UserId,
+        after: Option<LoginAttemptId>,
+        limit: usize,
+    ) -> Result<Vec<LoginAttempt>, StoreError> {
+        let state = self.state();
+        let own = state.rows.login_attempts.iter().filter(|attempt| attempt.user == user).cloned();
+        Ok(newest_first(own, |attempt| (attempt.at, attempt.id), after, limit))
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(prune(&mut self.state().rows.login_attempts, |attempt| attempt.at < before))
+    }
+}
+
+#[async_trait]
+impl Accesses for Memory {
+    async fn list_by_stream(
+        &self,
+        stream: StreamId,
+        after: Option<AccessId>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError> {
+        let state = self.state();
+        let own = state.rows.accesses.iter().filter(|access| access.stream == stream).cloned();
+        Ok(newest_first(own, |access| (access.at, access.id), after, limit))
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(prune(&mut self.state().rows.accesses, |access| access.at < before))
+    }
+}
+
+fn prune<T>(notes: &mut Vec<T>, is_old: impl Fn(&T) -> bool) -> u64 {
+    let before = notes.len();
+    notes.retain(|note| !is_old(note));
+    u64::try_from(before - notes.len()).unwrap_or(u64::MAX)
 }
 
 #[async_trait]
