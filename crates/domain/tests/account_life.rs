@@ -16,7 +16,7 @@ use portcullis_domain::{
     user::{
         Patch, ProfileUpdate, Register, RegisterError, RegisterInput, UpdateProfileError, User, UserEvent,
     },
-    value::{Email, Password, Secret},
+    value::{Email, Language, Password, Secret},
     verification::{VerifyEmail, VerifyEmailError, code_digits},
 };
 use portcullis_memory::Memory;
@@ -61,6 +61,7 @@ impl World {
             business_number: None,
             industry: None,
             region: None,
+            language: Language::En,
         };
         self.identity.register(Register::parse(input)?, &self.origin).await
     }

@@ -148,6 +148,7 @@ pub(crate) fn user() -> User {
         role: Role::Moderator,
         is_active: true,
         is_verified: false,
+        unlocks: 3,
         created_at: now(),
         updated_at: now() + TimeDelta::microseconds(1),
         last_login_at: Some(now() + TimeDelta::microseconds(2)),
@@ -162,7 +163,7 @@ pub(crate) fn put_user(user: &User) -> RowChange {
 /// A user's credential.
 pub(crate) fn credential(user: UserId) -> Credential {
     let password = PasswordHash::new(format!("$scrypt$ln=15,r=8,p=3$salt$hash{}", number()));
-    Credential { user, password, changed_at: now() }
+    Credential { user, password, changed_at: now(), history: Vec::new() }
 }
 
 /// A user's session at generation 1, which ends in a minute.
@@ -176,6 +177,7 @@ pub(crate) fn session(user: UserId) -> Session {
         rotated_at: now(),
         last_seen_at: now(),
         expires_at: now() + TimeDelta::minutes(1),
+        ends_at: now() + TimeDelta::days(90),
         origin: Origin::new(ip_address, Some("Mozilla/5.0 (\"test\"; 'x')")),
     }
 }
@@ -189,11 +191,11 @@ pub(crate) fn one_time_code(user: UserId, purpose: Purpose) -> OneTimeCode {
 }
 
 /// Every purpose there is.
-pub(crate) const fn purposes() -> [Purpose; 1] {
-    let all = [Purpose::VerifyEmail];
+pub(crate) const fn purposes() -> [Purpose; 2] {
+    let all = [Purpose::VerifyEmail, Purpose::ResetPassword];
     // A purpose that is new must be added above: this match stops compiling.
     match all[0] {
-        Purpose::VerifyEmail => all,
+        Purpose::VerifyEmail | Purpose::ResetPassword => all,
     }
 }
 

@@ -26,6 +26,7 @@ pub async fn a_second_put_replaces_it<H: StoreHarness>() {
         user: user.id,
         password: PasswordHash::new("$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"),
         changed_at: sample::now() + TimeDelta::microseconds(1),
+        history: Vec::new(),
     };
     store.put([RowChange::PutCredential(after.clone())]).await;
     assert_eq!(store.credentials.find(user.id).await.expect("reads"), Some(after));

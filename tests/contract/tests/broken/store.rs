@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use portcullis_contract::{StoreHarness, StorePorts};
 use portcullis_domain::{
     commit::{Commit, CommitError, Committed},
@@ -177,6 +178,10 @@ impl<F: Fault> Sessions for Faulty<F> {
 
     async fn rotate(&self, rotation: Rotation) -> Result<RotateOutcome, StoreError> {
         self.fault.rotate(&self.memory, rotation).await
+    }
+
+    async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.memory.touch(id, at).await
     }
 }
 

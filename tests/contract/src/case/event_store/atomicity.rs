@@ -41,6 +41,7 @@ impl Before {
         let (stream, held) = (sample::id(), (sample::key(), sample::id()));
         let commit = Commit {
             appends: vec![sample::append(stream, Expected::New, 2)],
+            guards: vec![],
             claims: vec![Claim::Take { key: held.0.clone(), owner: held.1 }],
             rows: vec![
                 sample::put_user(&user),
@@ -69,6 +70,7 @@ impl Before {
         renamed.profile.username = Some(sample::username());
         let commit = Commit {
             appends: vec![sample::append(attempt.stream, Expected::New, 1)],
+            guards: vec![],
             claims: vec![
                 Claim::Take { key: attempt.claim.0.clone(), owner: attempt.claim.1 },
                 Claim::Release { key: self.held.0.clone(), owner: self.held.1 },

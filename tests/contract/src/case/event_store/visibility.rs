@@ -40,6 +40,7 @@ impl Person {
     fn commit(&self) -> Commit {
         Commit {
             appends: vec![sample::append(self.user.stream(), Expected::New, 2)],
+            guards: vec![],
             claims: User::claims_between(None, Some(&self.user)),
             rows: vec![
                 sample::put_user(&self.user),
