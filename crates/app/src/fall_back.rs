@@ -53,10 +53,6 @@ impl RateLimiter for FallBackLimiter {
 }
 
 impl FallBackCounters {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "sign-ins count with it as soon as the domain has the port")
-    )]
     pub(crate) const fn new(shared: Arc<dyn AttemptCounters>, own: Arc<dyn AttemptCounters>) -> Self {
         Self { shared, own, standing: Standing::new("failed attempts") }
     }

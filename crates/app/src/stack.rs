@@ -9,10 +9,12 @@ use portcullis_domain::{
     Identity, Ports,
     id::SessionId,
     key_ring::{KeyRingError, open_key_ring},
-    port::{Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache, StoreError, Subscriptions},
+    port::{
+        AttemptCounters, Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache, StoreError, Subscriptions,
+    },
     seal::MasterKey,
 };
-use portcullis_memory::{LocalRateLimiter, LocalSessionCache, OsEntropy, SystemClock};
+use portcullis_memory::{LocalAttemptCounters, LocalRateLimiter, LocalSessionCache, OsEntropy, SystemClock};
 use portcullis_paseto::Paseto;
 use portcullis_rabbitmq::RabbitMq;
 use portcullis_redis::{Redis, Revocation};
@@ -28,7 +30,7 @@ use crate::{
     config::{Config, ConfigError},
     data_folder,
     dependency::Dependency,
-    fall_back::FallBackLimiter,
+    fall_back::{FallBackCounters, FallBackLimiter},
     mail::{Composer, Links},
     master_key::{self, MasterKeyError},
     metric::{CacheMetrics, Metrics},
@@ -201,6 +203,12 @@ async fn assemble(
         credentials: store.credentials.clone(),
         sessions: store.sessions.clone(),
         one_time_codes: store.one_time_codes.clone(),
+        login_history: store.login_history.clone(),
+        companies: store.companies.clone(),
+        members: store.members.clone(),
+        invitations: store.invitations.clone(),
+        accesses: store.accesses.clone(),
+        attempt_counters: attempt_counters(redis),
         subject_keys: store.subject_keys.clone(),
         session_cache: redis.map(|redis| session_cache(redis, metrics.cache.clone())),
         password_hasher: Arc::new(metrics.hashing.timed(hasher)),
@@ -283,6 +291,15 @@ async fn open_smtp(config: &Config) -> Result<Option<Arc<Smtp>>, ConfigError> {
         Err(_late) => tracing::warn!("the mail server does not answer: {smtp:?}"),
     }
     Ok(Some(Arc::new(smtp)))
+}
+
+/// What counts failed attempts: with all replicas where they share a Redis, else for this process.
+fn attempt_counters(redis: Option<&Arc<Redis>>) -> Arc<dyn AttemptCounters> {
+    let own = Arc::new(LocalAttemptCounters::new());
+    match redis {
+        Some(redis) => Arc::new(FallBackCounters::new(redis.clone(), own)),
+        None => own,
+    }
 }
 
 /// This process's own cache in front of Redis, kept true by Redis' news.

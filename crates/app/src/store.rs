@@ -3,7 +3,8 @@
 use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
-    Credentials, EventStore, OneTimeCodes, Sessions, SigningKeys, SubjectKeys, Subscriptions, Users,
+    Accesses, Companies, Credentials, EventStore, Invitations, LoginHistory, Members, OneTimeCodes, Sessions,
+    SigningKeys, SubjectKeys, Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;
@@ -20,6 +21,11 @@ pub(crate) struct Store {
     pub(crate) credentials: Arc<dyn Credentials>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) one_time_codes: Arc<dyn OneTimeCodes>,
+    pub(crate) login_history: Arc<dyn LoginHistory>,
+    pub(crate) companies: Arc<dyn Companies>,
+    pub(crate) members: Arc<dyn Members>,
+    pub(crate) invitations: Arc<dyn Invitations>,
+    pub(crate) accesses: Arc<dyn Accesses>,
     pub(crate) subject_keys: Arc<dyn SubjectKeys>,
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
@@ -78,6 +84,11 @@ impl Store {
             + Credentials
             + Sessions
             + OneTimeCodes
+            + LoginHistory
+            + Companies
+            + Members
+            + Invitations
+            + Accesses
             + SubjectKeys
             + SigningKeys
             + Subscriptions
@@ -89,6 +100,11 @@ impl Store {
             credentials: store.clone(),
             sessions: store.clone(),
             one_time_codes: store.clone(),
+            login_history: store.clone(),
+            companies: store.clone(),
+            members: store.clone(),
+            invitations: store.clone(),
+            accesses: store.clone(),
             subject_keys: store.clone(),
             signing_keys: store.clone(),
             subscriptions: store,

@@ -40,6 +40,7 @@ impl Config {
             refresh_token_lifetime: self.refresh_token_lifetime,
             refresh_reuse_leeway: self.refresh_reuse_leeway,
             email_verification: self.email_verification,
+            ..Policy::default()
         }
     }
 

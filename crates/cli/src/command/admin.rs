@@ -6,7 +6,7 @@ use portcullis_app::{Stack, config::Config};
 use portcullis_domain::{
     caller::{Origin, Role},
     user::{Register, RegisterInput},
-    value::{Password, Violations},
+    value::{Language, Password, Violations},
 };
 
 use super::{block_on, print};
@@ -52,6 +52,7 @@ pub(crate) fn run(config: &Config, Command::Create(arguments): Command) -> anyho
         business_number: None,
         industry: None,
         region: None,
+        language: Language::En,
     })
     .map_err(|violations| anyhow::anyhow!(list(&violations)))?
     .by_operator(Role::Admin);

@@ -3,7 +3,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
 use portcullis_domain::{
     Identity,
     user::{Register, RegisterError, RegisterInput},
-    value::Password,
+    value::{Language, Password},
 };
 
 use crate::http::{Group, body::Body, client::Client, error::Failed, user::UserResponse};
@@ -49,6 +49,7 @@ impl From<RegisterRequest> for RegisterInput {
             business_number: request.business_number,
             industry: request.industry,
             region: request.region,
+            language: Language::En,
         }
     }
 }
