@@ -83,6 +83,7 @@ fn sign_in(user: &User, expected: Expected) -> Commit {
         rotated_at: now,
         last_seen_at: now,
         expires_at: now,
+        ends_at: now,
         origin: Origin::new(Some([127, 0, 0, 1].into()), Some("curl/8")),
     };
     let append = Append { stream: user.id.into(), kind: StreamKind::User, expected, events: vec![event] };
@@ -108,6 +109,7 @@ fn user(id: Uuid) -> User {
         role: Role::User,
         is_active: true,
         is_verified: true,
+        unlocks: 0,
         created_at: DateTime::UNIX_EPOCH,
         updated_at: DateTime::UNIX_EPOCH,
         last_login_at: None,

@@ -1,9 +1,12 @@
 //! Stored values become the domain's, or are refused with the name of the row they are in.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use chrono::{DateTime, Utc};
-use portcullis_domain::{event::EventHash, port::StoreError};
+use portcullis_domain::{
+    event::{Actor, EventHash},
+    port::StoreError,
+};
 use uuid::Uuid;
 
 /// A stored row, as an error names it: `events: position 17`.
@@ -41,6 +44,31 @@ impl<K: fmt::Display> RowName<K> {
     pub(crate) fn time(&self, column: &str, micros: i64) -> Result<DateTime<Utc>, StoreError> {
         DateTime::from_timestamp_micros(micros)
             .ok_or_else(|| self.corrupt(format_args!("{column} {micros} is no time")))
+    }
+
+    /// An address of the network, in the column `ip_address`.
+    pub(crate) fn address(&self, text: Option<String>) -> Result<Option<IpAddr>, StoreError> {
+        let address = text.map(|text| text.parse()).transpose();
+        address.map_err(|_| self.corrupt("ip_address is no address"))
+    }
+
+    /// Who did something, of two columns.
+    pub(crate) fn actor(&self, kind: &str, id: Option<&[u8]>) -> Result<Actor, StoreError> {
+        let id = id.map(|id| self.id("actor_id", id)).transpose()?;
+        Actor::from_stored(kind, id).ok_or_else(|| {
+            let id = if id.is_some() { "an id" } else { "no id" };
+            self.corrupt(format_args!("actor kind {kind:?} with {id} is unknown"))
+        })
+    }
+
+    /// One of a fixed set of names.
+    pub(crate) fn named<N>(
+        &self,
+        column: &str,
+        text: &str,
+        read: impl FnOnce(&str) -> Option<N>,
+    ) -> Result<N, StoreError> {
+        read(text).ok_or_else(|| self.corrupt(format_args!("{column} {text:?} is unknown")))
     }
 
     /// A number that counts something, of any width.

@@ -8,7 +8,7 @@ use diesel::{
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
-    commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed},
+    commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed, Expected, Guard},
     event::{Event, EventHash, NewEvent},
     port::{StoreError, StreamHead},
     seal::Sealed,
@@ -26,19 +26,23 @@ use crate::{
 };
 
 /// Refuses what no caller means: such a commit is a defect of the program that made it.
-pub(crate) fn check_shape(appends: &[Append]) -> Result<(), StoreError> {
-    if appends.iter().any(|append| append.events.is_empty()) {
+pub(crate) fn check_shape(commit: &Commit) -> Result<(), StoreError> {
+    if commit.appends.iter().any(|append| append.events.is_empty()) {
         return Err(StoreError::corrupt("an append without events"));
     }
     let mut seen = HashSet::new();
-    if !appends.iter().all(|append| seen.insert(append.stream)) {
-        return Err(StoreError::corrupt("two appends to one stream"));
+    let appended = commit.appends.iter().map(|append| append.stream);
+    if !appended.chain(commit.guards.iter().map(|guard| guard.stream)).all(|stream| seen.insert(stream)) {
+        return Err(StoreError::corrupt("one stream twice in a commit"));
     }
     Ok(())
 }
 
 /// Applies a commit. After an error the caller must roll back.
 pub(crate) fn apply(connection: &mut SqliteConnection, commit: Commit) -> Result<Committed, CommitError> {
+    for guard in &commit.guards {
+        check(connection, guard)?;
+    }
     for claim in &commit.claims {
         match claim {
             Claim::Take { key, owner } => take(connection, key, *owner)?,
@@ -56,6 +60,12 @@ pub(crate) fn apply(connection: &mut SqliteConnection, commit: Commit) -> Result
         row::shred(connection, *subject).map_err(engine)?;
     }
     Ok(Committed { events })
+}
+
+/// The one writer has the write lock, so what a guard finds still holds when the commit is kept.
+fn check(connection: &mut SqliteConnection, guard: &Guard) -> Result<(), CommitError> {
+    let actual = find_head(connection, guard.stream)?.map_or(0, |head| head.version);
+    Expected::Exactly(guard.version).check(guard.stream, actual)
 }
 
 fn take(connection: &mut SqliteConnection, key: &ClaimKey, owner: Uuid) -> Result<(), CommitError> {

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use diesel::{prelude::*, sqlite::SqliteConnection};
 use portcullis_domain::{
     commit::{Commit, CommitError, Committed},
-    event::{Actor, Event, EventData, EventType, NewEvent, StreamKind, Version},
+    event::{Event, EventData, EventType, NewEvent, StreamKind, Version},
     id::StreamId,
     port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
     seal::Sealed,
@@ -48,7 +48,7 @@ struct HeadRow {
 #[async_trait]
 impl EventStore for Sqlite {
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        commit::check_shape(&commit.appends)?;
+        commit::check_shape(&commit)?;
         let traces = if commit.shred.is_empty() { Traces::Linger } else { Traces::Scrubbed };
         self.writer()?
             .write(traces, Abandoned::Done, move |connection| commit::apply(connection, commit))
@@ -143,13 +143,8 @@ impl TryFrom<EventRow> for Event {
 
     fn try_from(row: EventRow) -> Result<Self, StoreError> {
         let name = RowName::new("events", format!("position {}", row.position));
-        let actor_id = row.actor_id.map(|id| name.id("actor_id", &id)).transpose()?;
-        let actor = Actor::from_stored(&row.actor_kind, actor_id).ok_or_else(|| {
-            let id = if actor_id.is_some() { "an id" } else { "no id" };
-            name.corrupt(format_args!("actor kind {:?} with {id} is unknown", row.actor_kind))
-        })?;
-        let stream_kind = StreamKind::from_stored(&row.stream_kind)
-            .ok_or_else(|| name.corrupt(format_args!("stream kind {:?} is unknown", row.stream_kind)))?;
+        let actor = name.actor(&row.actor_kind, row.actor_id.as_deref())?;
+        let stream_kind = name.named("stream kind", &row.stream_kind, StreamKind::from_stored)?;
         Ok(Self {
             position: name.count("position", row.position)?,
             stream: name.id("stream_id", &row.stream_id)?,
@@ -177,8 +172,7 @@ impl TryFrom<HeadRow> for StreamHead {
         let name = RowName::new("streams", IdKey(&row.stream_id));
         Ok(Self {
             stream: name.id("stream_id", &row.stream_id)?,
-            kind: StreamKind::from_stored(&row.kind)
-                .ok_or_else(|| name.corrupt(format_args!("kind {:?} is unknown", row.kind)))?,
+            kind: name.named("kind", &row.kind, StreamKind::from_stored)?,
             version: name.count("version", row.version)?,
             hash: name.hash("hash", &row.hash)?,
         })

@@ -10,7 +10,7 @@ use std::{
 
 use diesel::{migration::MigrationSource, prelude::*, sql_types::Text, sqlite::SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use portcullis_domain::port::Source;
+use portcullis_domain::port::{Source, UserQuery};
 
 use crate::{
     connection::{Access, reading, writing},
@@ -18,6 +18,11 @@ use crate::{
 };
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+diesel::define_sql_function! {
+    /// Folds letters as searches do; for migrations alone.
+    fn fold_case(text: Text) -> Text;
+}
 
 /// A migration that this version knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +58,7 @@ pub(crate) fn list(path: &Path, busy_timeout: Duration) -> Result<Vec<Migration>
 /// Applies what is pending, all of it or nothing. Returns the names, oldest first.
 pub(crate) fn run(connection: &mut SqliteConnection, path: &Path) -> Result<Vec<String>, OpenError> {
     let versions = in_transaction(connection, path, |connection| {
+        fold_case_utils::register_impl(connection, |text: String| UserQuery::prefix(&text))?;
         Ok(connection.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect::<Vec<_>>())
     })?;
     Ok(names(&versions))

@@ -55,6 +55,8 @@ diesel::table! {
         created_at -> BigInt,
         updated_at -> BigInt,
         last_login_at -> Nullable<BigInt>,
+        unlocks -> BigInt,
+        name_folded -> Text,
     }
 }
 
@@ -63,6 +65,7 @@ diesel::table! {
         user_id -> Binary,
         password_hash -> Text,
         changed_at -> BigInt,
+        history -> Text,
     }
 }
 
@@ -77,6 +80,7 @@ diesel::table! {
         expires_at -> BigInt,
         ip_address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
+        ends_at -> BigInt,
     }
 }
 
@@ -88,6 +92,66 @@ diesel::table! {
         purpose -> Text,
         attempts -> BigInt,
         expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    companies (id) {
+        id -> Binary,
+        version -> BigInt,
+        name -> Text,
+        business_number -> Nullable<Text>,
+        industry -> Nullable<Text>,
+        region -> Nullable<Text>,
+        is_active -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    members (user_id) {
+        user_id -> Binary,
+        company_id -> Binary,
+        role -> Text,
+        status -> Text,
+        joined_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    invitations (id) {
+        id -> Binary,
+        company_id -> Binary,
+        role -> Text,
+        email -> Nullable<Text>,
+        email_folded -> Nullable<Text>,
+        language -> Text,
+        invited_by -> Binary,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    login_attempts (id) {
+        id -> Binary,
+        user_id -> Binary,
+        at -> BigInt,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        failure -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    accesses (id) {
+        id -> Binary,
+        stream_id -> Binary,
+        actor_kind -> Text,
+        actor_id -> Nullable<Binary>,
+        what -> Text,
+        at -> BigInt,
     }
 }
 
@@ -129,3 +193,5 @@ diesel::table! {
         error -> Text,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(users, members, companies);

@@ -1,20 +1,34 @@
 //! Rows that reads are served from: one file a port.
 
+mod access;
+mod company;
 mod credential;
+mod invitation;
+mod login_attempt;
+mod member;
 mod one_time_code;
 mod session;
 mod signing_key;
 mod subject_key;
 mod user;
+mod user_list;
 
-use diesel::{QueryResult, sqlite::SqliteConnection};
-use portcullis_domain::{commit::RowChange, id::SubjectId};
+use chrono::{DateTime, Utc};
+use diesel::{QueryResult, RunQueryDsl, sql_query, sql_types::BigInt, sqlite::SqliteConnection};
+use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
+
+use crate::{Sqlite, column::stored_number, error::engine};
+
+/// How many rows one write prunes, lest commits wait for all of them.
+const PRUNED_AT_ONCE: usize = 1_000;
 
 /// Applies one row of a commit.
 pub(crate) fn change(connection: &mut SqliteConnection, change: &RowChange) -> QueryResult<()> {
     match change {
         RowChange::PutUser(user) => user::put(connection, user),
+        RowChange::DeleteUser(id) => user::delete(connection, *id),
         RowChange::PutCredential(credential) => credential::put(connection, credential),
+        RowChange::DeleteCredential(user) => credential::delete(connection, *user),
         RowChange::PutSubjectKey(key) => subject_key::put(connection, key),
         RowChange::PutSession(session) => session::put(connection, session),
         RowChange::DeleteSession(id) => session::delete(connection, *id),
@@ -23,10 +37,38 @@ pub(crate) fn change(connection: &mut SqliteConnection, change: &RowChange) -> Q
         RowChange::DeleteOneTimeCodesOf(user, purpose) => {
             one_time_code::delete_of(connection, *user, *purpose)
         }
+        RowChange::PutCompany(company) => company::put(connection, company),
+        RowChange::PutMember(member) => member::put(connection, member),
+        RowChange::DeleteMember(user) => member::delete(connection, *user),
+        RowChange::PutInvitation(invitation) => invitation::put(connection, invitation),
+        RowChange::DeleteInvitation(id) => invitation::delete(connection, *id),
+        RowChange::DeleteInvitationsTo(email) => invitation::delete_to(connection, email),
+        RowChange::PutLoginAttempt(attempt) => login_attempt::put(connection, attempt),
+        RowChange::DeleteLoginAttemptsOf(user) => login_attempt::delete_of(connection, *user),
+        RowChange::PutAccess(access) => access::put(connection, access),
+        RowChange::DeleteAccessesTo(stream) => access::delete_to(connection, *stream),
     }
 }
 
 /// Destroys a subject's data key.
 pub(crate) fn shred(connection: &mut SqliteConnection, subject: SubjectId) -> QueryResult<()> {
     subject_key::delete(connection, subject)
+}
+
+impl Sqlite {
+    /// Runs a statement that deletes what is older than a time, by portions, each a write of its own, until one finds fewer; says how
+    /// many it deleted in all.
+    async fn prune_by(&self, statement: &'static str, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let mut pruned = 0;
+        loop {
+            let portion = sql_query(statement)
+                .bind::<BigInt, _>(before.timestamp_micros())
+                .bind::<BigInt, _>(stored_number(PRUNED_AT_ONCE));
+            let deleted = self.write(move |connection| portion.execute(connection).map_err(engine)).await?;
+            pruned += deleted as u64;
+            if deleted < PRUNED_AT_ONCE {
+                return Ok(pruned);
+            }
+        }
+    }
 }

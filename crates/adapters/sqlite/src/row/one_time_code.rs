@@ -89,8 +89,7 @@ impl TryFrom<OneTimeCodeRow> for OneTimeCode {
         Ok(Self {
             id: name.id("id", &row.id)?,
             user: name.id("user_id", &row.user_id)?,
-            purpose: Purpose::from_stored(&row.purpose)
-                .ok_or_else(|| name.corrupt(format_args!("purpose {:?} is unknown", row.purpose)))?,
+            purpose: name.named("purpose", &row.purpose, Purpose::from_stored)?,
             attempts: name.count("attempts", row.attempts)?,
             expires_at: name.time("expires_at", row.expires_at)?,
         })

@@ -1,7 +1,9 @@
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use diesel::{
     dsl::{delete as delete_from, insert_into, update},
     prelude::*,
+    sql_types::BigInt,
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
@@ -32,6 +34,13 @@ struct SessionRow {
     expires_at: i64,
     ip_address: Option<String>,
     user_agent: Option<String>,
+    ends_at: i64,
+}
+
+diesel::define_sql_function! {
+    /// The lesser of two, which the engine has under the name of an aggregate.
+    #[sql_name = "min"]
+    fn lesser(one: BigInt, other: BigInt) -> BigInt;
 }
 
 pub(super) fn put(connection: &mut SqliteConnection, session: &Session) -> QueryResult<()> {
@@ -76,6 +85,17 @@ impl Sessions for Sqlite {
     async fn rotate(&self, rotation: Rotation) -> Result<RotateOutcome, StoreError> {
         self.write(move |connection| rotate(connection, &rotation)).await
     }
+
+    async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let at = at.timestamp_micros();
+        self.write(move |connection| {
+            let step = update(sessions::table.find(stored_id(id)))
+                .filter(sessions::last_seen_at.lt(at))
+                .set(sessions::last_seen_at.eq(at));
+            Cached(step).run(connection).map_err(engine)
+        })
+        .await
+    }
 }
 
 /// One compare-and-set: the update finds the session only where it lives and stands at the generation.
@@ -90,7 +110,7 @@ fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<Rota
             sessions::generation.eq(stored_number(from.saturating_add(1))),
             sessions::rotated_at.eq(at),
             sessions::last_seen_at.eq(at),
-            sessions::expires_at.eq(rotation.expires_at.timestamp_micros()),
+            sessions::expires_at.eq(lesser(rotation.expires_at.timestamp_micros(), sessions::ends_at)),
             sessions::ip_address.eq(rotation.origin.ip_address.map(|address| address.to_string())),
             sessions::user_agent.eq(rotation.origin.user_agent.clone()),
         ))
@@ -117,6 +137,7 @@ impl From<&Session> for SessionRow {
             expires_at: session.expires_at.timestamp_micros(),
             ip_address: session.origin.ip_address.map(|address| address.to_string()),
             user_agent: session.origin.user_agent.clone(),
+            ends_at: session.ends_at.timestamp_micros(),
         }
     }
 }
@@ -126,7 +147,6 @@ impl TryFrom<SessionRow> for Session {
 
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
         let name = RowName::new("sessions", IdKey(&row.id));
-        let ip_address = row.ip_address.map(|address| address.parse()).transpose();
         Ok(Self {
             id: name.id("id", &row.id)?,
             user: name.id("user_id", &row.user_id)?,
@@ -135,10 +155,8 @@ impl TryFrom<SessionRow> for Session {
             rotated_at: name.time("rotated_at", row.rotated_at)?,
             last_seen_at: name.time("last_seen_at", row.last_seen_at)?,
             expires_at: name.time("expires_at", row.expires_at)?,
-            origin: Origin {
-                ip_address: ip_address.map_err(|_| name.corrupt("ip_address is no address"))?,
-                user_agent: row.user_agent,
-            },
+            ends_at: name.time("ends_at", row.ends_at)?,
+            origin: Origin { ip_address: name.address(row.ip_address)?, user_agent: row.user_agent },
         })
     }
 }

@@ -1,13 +1,18 @@
 use async_trait::async_trait;
-use diesel::{dsl::insert_into, prelude::*, sqlite::SqliteConnection};
+use diesel::{
+    dsl::{delete as delete_from, insert_into},
+    prelude::*,
+    sqlite::SqliteConnection,
+};
 use portcullis_domain::{
     caller::Role,
     id::UserId,
-    port::{StoreError, Users},
+    port::{StoreError, UserCursor, UserQuery, Users},
     user::{Profile, User},
     value::{Email, PersonName, Phone, ShortText, Username},
 };
 
+use super::user_list;
 use crate::{
     Sqlite,
     column::{IdKey, RowName, stored_id, stored_number},
@@ -19,8 +24,8 @@ use crate::{
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = users, check_for_backend(diesel::sqlite::Sqlite))]
 #[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-struct UserRow {
-    id: Vec<u8>,
+pub(super) struct UserRow {
+    pub(super) id: Vec<u8>,
     version: i64,
     email: String,
     email_folded: String,
@@ -37,12 +42,18 @@ struct UserRow {
     created_at: i64,
     updated_at: i64,
     last_login_at: Option<i64>,
+    unlocks: i64,
+    name_folded: String,
 }
 
 pub(super) fn put(connection: &mut SqliteConnection, user: &User) -> QueryResult<()> {
     let row = UserRow::from(user);
     let statement = insert_into(users::table).values(&row).on_conflict(users::id).do_update().set(&row);
     Cached(statement).run(connection)
+}
+
+pub(super) fn delete(connection: &mut SqliteConnection, id: UserId) -> QueryResult<()> {
+    Cached(delete_from(users::table.find(stored_id(id)))).run(connection)
 }
 
 #[async_trait]
@@ -67,6 +78,16 @@ impl Users for Sqlite {
             one(users::table.filter(matching).select(UserRow::as_select()).first(connection))
         })
         .await
+    }
+
+    async fn list(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserCursor>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        let (query, after) = (query.clone(), after.cloned());
+        self.read(move |connection| user_list::list(connection, &query, after.as_ref(), limit)).await
     }
 }
 
@@ -97,6 +118,8 @@ impl From<&User> for UserRow {
             created_at: user.created_at.timestamp_micros(),
             updated_at: user.updated_at.timestamp_micros(),
             last_login_at: user.last_login_at.map(|at| at.timestamp_micros()),
+            unlocks: user.unlocks.into(),
+            name_folded: UserQuery::prefix(name.as_str()),
         }
     }
 }
@@ -109,10 +132,10 @@ impl TryFrom<UserRow> for User {
         Ok(Self {
             id: name.id("id", &row.id)?,
             version: name.count("version", row.version)?,
-            role: Role::from_name(&row.role)
-                .ok_or_else(|| name.corrupt(format_args!("role {:?} is unknown", row.role)))?,
+            role: name.named("role", &row.role, Role::from_name)?,
             is_active: row.is_active,
             is_verified: row.is_verified,
+            unlocks: name.count("unlocks", row.unlocks)?,
             created_at: name.time("created_at", row.created_at)?,
             updated_at: name.time("updated_at", row.updated_at)?,
             last_login_at: row.last_login_at.map(|at| name.time("last_login_at", at)).transpose()?,

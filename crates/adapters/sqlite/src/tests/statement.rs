@@ -4,15 +4,18 @@ use std::{
     time::Duration,
 };
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use diesel::connection::{Connection, InstrumentationEvent};
 use portcullis_domain::{
+    audit::{Access, Accessed},
     caller::{Origin, Role},
-    commit::{Claim, ClaimKey, Commit, Expected, RowChange},
+    commit::{Claim, ClaimKey, Commit, Expected, Guard, RowChange},
+    company::{Company, Invitation, Member, MemberRole, MemberStatus},
+    event::Actor,
     seal::{Sealed, SubjectKey},
-    session::Session,
+    session::{LoginAttempt, Session},
     user::{Credential, Profile, User},
-    value::{Email, PasswordHash, PersonName},
+    value::{CompanyName, Email, Language, PasswordHash, PersonName},
     verification::{OneTimeCode, Purpose},
 };
 use uuid::Uuid;
@@ -44,7 +47,7 @@ fn every_statement_of_a_commit_stays_prepared() {
     commit::apply(&mut connection, everything()).expect("applies");
     let (run, kept) = &*texts.lock().expect("no panic");
     assert_eq!(run, kept);
-    assert!(run.len() >= 14, "each change is a statement: {run:#?}");
+    assert!(run.len() >= 26, "each change is a statement: {run:#?}");
 }
 
 /// A commit that changes everything a commit can.
@@ -70,6 +73,7 @@ fn everything() -> Commit {
         role: Role::User,
         is_active: true,
         is_verified: false,
+        unlocks: 0,
         created_at: at,
         updated_at: at,
         last_login_at: None,
@@ -82,6 +86,7 @@ fn everything() -> Commit {
         rotated_at: at,
         last_seen_at: at,
         expires_at: at,
+        ends_at: at,
         origin: Origin::default(),
     };
     let code = OneTimeCode {
@@ -91,20 +96,77 @@ fn everything() -> Commit {
         attempts: 0,
         expires_at: at,
     };
-    let credential = Credential { user: user.id, password: PasswordHash::new("$scrypt$"), changed_at: at };
+    let credential = Credential {
+        user: user.id,
+        password: PasswordHash::new("$scrypt$"),
+        changed_at: at,
+        history: Vec::new(),
+    };
+    let mut rows = vec![
+        RowChange::PutUser(Box::new(user)),
+        RowChange::PutCredential(credential),
+        RowChange::PutSubjectKey(SubjectKey { subject: id.into(), wrapped: Sealed::new(vec![1]) }),
+        RowChange::PutSession(session),
+        RowChange::DeleteSession(id.into()),
+        RowChange::DeleteSessionsOf(id.into()),
+        RowChange::PutOneTimeCode(code),
+        RowChange::DeleteOneTimeCodesOf(id.into(), Purpose::VerifyEmail),
+    ];
+    rows.extend(around_an_account(id, at));
+    rows.extend([RowChange::DeleteCredential(id.into()), RowChange::DeleteUser(id.into())]);
     Commit {
         claims: vec![Claim::Take { key: key.clone(), owner: id }, Claim::Release { key, owner: id }],
-        rows: vec![
-            RowChange::PutUser(Box::new(user)),
-            RowChange::PutCredential(credential),
-            RowChange::PutSubjectKey(SubjectKey { subject: id.into(), wrapped: Sealed::new(vec![1]) }),
-            RowChange::PutSession(session),
-            RowChange::DeleteSession(id.into()),
-            RowChange::DeleteSessionsOf(id.into()),
-            RowChange::PutOneTimeCode(code),
-            RowChange::DeleteOneTimeCodesOf(id.into(), Purpose::VerifyEmail),
-        ],
+        guards: vec![Guard { stream: stream(2), version: 0 }],
+        rows,
         shred: vec![id.into()],
         ..append(stream(1), Expected::New)
     }
+}
+
+fn around_an_account(id: Uuid, at: DateTime<Utc>) -> [RowChange; 10] {
+    let email = Email::new("john@example.com");
+    let company = Company {
+        id: id.into(),
+        version: 1,
+        name: CompanyName::new("Acme"),
+        business_number: None,
+        industry: None,
+        region: None,
+        is_active: true,
+        created_at: at,
+        updated_at: at,
+    };
+    let member = Member {
+        user: id.into(),
+        company: company.id,
+        role: MemberRole::Owner,
+        status: MemberStatus::Active,
+        joined_at: at,
+    };
+    let invitation = Invitation {
+        id: id.into(),
+        company: company.id,
+        role: MemberRole::Member,
+        email: Some(email.clone()),
+        language: Language::En,
+        invited_by: id.into(),
+        created_at: at,
+        expires_at: at,
+    };
+    let attempt =
+        LoginAttempt { id: id.into(), user: id.into(), at, origin: Origin::default(), failure: None };
+    let access =
+        Access { id: id.into(), stream: stream(1), actor: Actor::System, what: Accessed::Profile, at };
+    [
+        RowChange::PutCompany(Box::new(company)),
+        RowChange::PutMember(member),
+        RowChange::DeleteMember(id.into()),
+        RowChange::PutInvitation(invitation),
+        RowChange::DeleteInvitation(id.into()),
+        RowChange::DeleteInvitationsTo(email),
+        RowChange::PutLoginAttempt(attempt),
+        RowChange::DeleteLoginAttemptsOf(id.into()),
+        RowChange::PutAccess(access),
+        RowChange::DeleteAccessesTo(stream(1)),
+    ]
 }

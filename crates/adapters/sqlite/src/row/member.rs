@@ -1,0 +1,128 @@
+use async_trait::async_trait;
+use diesel::{
+    dsl::{delete as delete_from, insert_into},
+    prelude::*,
+    sqlite::SqliteConnection,
+};
+use portcullis_domain::{
+    company::{Member, MemberRole, MemberStatus, Membership},
+    id::{CompanyId, UserId},
+    port::{Members, StoreError},
+    value::CompanyName,
+};
+
+use crate::{
+    Sqlite,
+    column::{IdKey, RowName, stored_id, stored_number},
+    error::engine,
+    schema::{companies, members},
+    statement::Cached,
+};
+
+/// How many users one statement names; the engine takes 32 766 values.
+const NAMED: usize = 1_000;
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = members, check_for_backend(diesel::sqlite::Sqlite), primary_key(user_id))]
+struct MemberRow {
+    user_id: Vec<u8>,
+    company_id: Vec<u8>,
+    role: String,
+    status: String,
+    joined_at: i64,
+}
+
+pub(super) fn put(connection: &mut SqliteConnection, member: &Member) -> QueryResult<()> {
+    let row = MemberRow {
+        user_id: stored_id(member.user),
+        company_id: stored_id(member.company),
+        role: member.role.as_str().to_owned(),
+        status: member.status.as_str().to_owned(),
+        joined_at: member.joined_at.timestamp_micros(),
+    };
+    let statement =
+        insert_into(members::table).values(&row).on_conflict(members::user_id).do_update().set(&row);
+    Cached(statement).run(connection)
+}
+
+pub(super) fn delete(connection: &mut SqliteConnection, user: UserId) -> QueryResult<()> {
+    Cached(delete_from(members::table.find(stored_id(user)))).run(connection)
+}
+
+#[async_trait]
+impl Members for Sqlite {
+    async fn find(&self, user: UserId) -> Result<Option<Membership>, StoreError> {
+        Ok(self.find_many(&[user]).await?.pop())
+    }
+
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Membership>, StoreError> {
+        let users: Vec<_> = users.iter().copied().map(stored_id).collect();
+        self.read(move |connection| {
+            let mut found = Vec::new();
+            for named in users.chunks(NAMED) {
+                let rows = members::table
+                    .inner_join(companies::table.on(companies::id.eq(members::company_id)))
+                    .filter(members::user_id.eq_any(named))
+                    .select((MemberRow::as_select(), companies::name))
+                    .load::<(MemberRow, String)>(connection);
+                for (row, name) in rows.map_err(engine)? {
+                    let member = row.try_into()?;
+                    found.push(Membership { member, company_name: CompanyName::new(name) });
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn list_by_company(
+        &self,
+        company: CompanyId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        // No bytes come before any bytes.
+        let after = after.map(stored_id).unwrap_or_default();
+        self.read(move |connection| {
+            let rows = members::table
+                .filter(members::company_id.eq(stored_id(company)))
+                .filter(members::user_id.gt(after))
+                .order(members::user_id)
+                .limit(stored_number(limit))
+                .select(MemberRow::as_select())
+                .load(connection);
+            rows.map_err(engine)?.into_iter().map(Member::try_from).collect()
+        })
+        .await
+    }
+
+    async fn list_owners(&self, company: CompanyId, limit: usize) -> Result<Vec<Member>, StoreError> {
+        self.read(move |connection| {
+            let rows = members::table
+                .filter(members::company_id.eq(stored_id(company)))
+                .filter(members::role.eq(MemberRole::Owner.as_str()))
+                .filter(members::status.eq(MemberStatus::Active.as_str()))
+                .order(members::user_id)
+                .limit(stored_number(limit))
+                .select(MemberRow::as_select())
+                .load(connection);
+            rows.map_err(engine)?.into_iter().map(Member::try_from).collect()
+        })
+        .await
+    }
+}
+
+impl TryFrom<MemberRow> for Member {
+    type Error = StoreError;
+
+    fn try_from(row: MemberRow) -> Result<Self, StoreError> {
+        let name = RowName::new("members", IdKey(&row.user_id));
+        Ok(Self {
+            user: name.id("user_id", &row.user_id)?,
+            company: name.id("company_id", &row.company_id)?,
+            role: name.named("role", &row.role, MemberRole::from_name)?,
+            status: name.named("status", &row.status, MemberStatus::from_name)?,
+            joined_at: name.time("joined_at", row.joined_at)?,
+        })
+    }
+}
