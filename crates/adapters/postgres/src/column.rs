@@ -42,3 +42,8 @@ pub(crate) fn stored_number(number: impl TryInto<i64>) -> i64 {
 pub(crate) fn storable(text: String) -> Option<String> {
     (!text.contains('\0')).then_some(text)
 }
+
+/// One value of each item, as a statement takes many rows at once.
+pub(crate) fn column<T, V>(items: &[T], value: impl FnMut(&T) -> V) -> Vec<V> {
+    items.iter().map(value).collect()
+}

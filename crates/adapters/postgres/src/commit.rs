@@ -27,7 +27,7 @@ use futures::{
     future::{BoxFuture, ready, try_join_all},
 };
 use portcullis_domain::{
-    commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed},
+    commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed, Expected, Guard},
     event::{Event, EventHash},
     id::StreamId,
     port::{FeedCursor, StoreError, StreamHead},
@@ -36,7 +36,7 @@ use portcullis_domain::{
 use uuid::Uuid;
 
 use crate::{
-    column::stored_number,
+    column::{column, stored_number},
     error::engine,
     event_store::HeadRow,
     row,
@@ -54,6 +54,9 @@ pub(crate) enum Failure {
 
 /// Claims in the end, by their stored text: who held the key before, and who does after.
 type Holders = BTreeMap<String, (Option<Uuid>, Option<Uuid>)>;
+
+/// Where the commit's streams are.
+type Heads = HashMap<StreamId, StreamHead>;
 
 /// What the first round trip found.
 struct Found {
@@ -75,15 +78,22 @@ struct Transaction {
 }
 
 /// Refuses what no caller means: such a commit is a defect of the program that made it.
-pub(crate) fn check_shape(appends: &[Append]) -> Result<(), StoreError> {
+pub(crate) fn check_shape(Commit { appends, guards, .. }: &Commit) -> Result<(), StoreError> {
     if appends.iter().any(|append| append.events.is_empty()) {
         return Err(StoreError::corrupt("an append without events"));
     }
     let mut seen = HashSet::new();
-    if !appends.iter().all(|append| seen.insert(append.stream)) {
-        return Err(StoreError::corrupt("two appends to one stream"));
+    let mut streams = streams_of(appends, guards);
+    if !streams.all(|stream| seen.insert(stream)) {
+        return Err(StoreError::corrupt("one stream twice among appends and guards"));
     }
     Ok(())
+}
+
+/// Every stream that the commit rests on: each is locked, and its head is read.
+fn streams_of(appends: &[Append], guards: &[Guard]) -> impl Iterator<Item = StreamId> {
+    let appended = appends.iter().map(|append| append.stream);
+    appended.chain(guards.iter().map(|guard| guard.stream))
 }
 
 /// Applies a commit, and tells where in the feed its last event is. After an error the caller must roll back.
@@ -92,8 +102,10 @@ pub(crate) async fn apply(
     commit: &Commit,
 ) -> Result<(Committed, FeedCursor), Failure> {
     let found = begin(connection, commit).await?;
+    let heads = read_heads(found.heads)?;
+    check_guards(&commit.guards, &heads)?;
     let holders = settle_claims(&commit.claims, found.holders)?;
-    let (events, heads) = chain(commit, found.heads, found.positions)?;
+    let (events, heads) = chain(commit, &heads, found.positions)?;
     let transaction = write(connection, commit, &holders, &heads, &events).await?;
     connection.batch_execute("COMMIT").await?;
     let position = events.last().map_or(0, |event| event.position);
@@ -102,7 +114,7 @@ pub(crate) async fn apply(
 
 /// The first round trip.
 async fn begin(connection: &AsyncPgConnection, commit: &Commit) -> QueryResult<Found> {
-    let of_streams: Vec<Uuid> = commit.appends.iter().map(|append| append.stream.into()).collect();
+    let of_streams: Vec<Uuid> = streams_of(&commit.appends, &commit.guards).map(Uuid::from).collect();
     let keys: Vec<String> = commit.claims.iter().map(|claim| key_of(claim).to_stored()).collect();
     let count = commit.appends.iter().map(|append| append.events.len()).sum::<usize>();
     let locks = lock_numbers(&of_streams, &keys);
@@ -191,14 +203,26 @@ fn settle_claims(listed: &[Claim], held: Vec<(String, Uuid)>) -> Result<Holders,
     Ok(holders)
 }
 
+fn read_heads(rows: Vec<HeadRow>) -> Result<Heads, CommitError> {
+    let heads = rows.into_iter().map(StreamHead::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(heads.into_iter().map(|head| (head.stream, head)).collect())
+}
+
+/// Whoever would append to a guarded stream waits for the lock that this commit holds until it ends: of two that each guard what
+/// the other appends to, the second finds the first's version.
+fn check_guards(guards: &[Guard], heads: &Heads) -> Result<(), CommitError> {
+    guards.iter().try_for_each(|guard| {
+        let actual = heads.get(&guard.stream).map_or(0, |head| head.version);
+        Expected::Exactly(guard.version).check(guard.stream, actual)
+    })
+}
+
 /// Gives each event its place.
 fn chain(
     commit: &Commit,
-    heads: Vec<HeadRow>,
+    heads: &Heads,
     positions: Vec<i64>,
 ) -> Result<(Vec<Event>, Vec<StreamHead>), CommitError> {
-    let heads = heads.into_iter().map(StreamHead::try_from).collect::<Result<Vec<_>, _>>()?;
-    let heads: HashMap<StreamId, StreamHead> = heads.into_iter().map(|head| (head.stream, head)).collect();
     let mut positions = positions.into_iter().map(i64::unsigned_abs);
     let mut events = Vec::new();
     let mut moved = Vec::new();
@@ -233,7 +257,7 @@ async fn write(
     if !heads.is_empty() {
         steps.push(put_heads(connection, heads));
     }
-    steps.extend(commit.rows.iter().map(|change| row::change(connection, change)));
+    row::changes(connection, &commit.rows, &mut steps);
     if !commit.shred.is_empty() {
         steps.push(row::shred(connection, &commit.shred));
     }
@@ -298,11 +322,6 @@ fn insert<'c>(connection: &'c AsyncPgConnection, events: &[Event]) -> BoxFuture<
     loaded::<_, Transaction>(connection, Cached(statement))
         .map_ok(|rows| rows.into_iter().next().map_or(0, |row| row.transaction_id.unsigned_abs()))
         .boxed()
-}
-
-/// One value of each item, as a statement takes many rows at once.
-fn column<T, V>(items: &[T], value: impl FnMut(&T) -> V) -> Vec<V> {
-    items.iter().map(value).collect()
 }
 
 impl From<EngineError> for Failure {

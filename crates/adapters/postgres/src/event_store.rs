@@ -74,7 +74,7 @@ pub(crate) struct HeadRow {
 #[async_trait]
 impl EventStore for Postgres {
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        commit::check_shape(&commit.appends)?;
+        commit::check_shape(&commit)?;
         let (committed, cursor) = self.apply(commit).await?;
         self.newest.committed(cursor);
         Ok(committed)

@@ -5,6 +5,7 @@
 //!   one order, before it writes; at most three round trips.
 //! * **A feed without gaps**: events are read in the order of their transactions, and only once no earlier one can appear.
 //! * **Append-only**: the database itself refuses to change or delete an event.
+//! * **Forgets**: after an erasure the rows that held a person's data are vacuumed away, and the login history is kept by the month.
 //! * **Nothing to install**: no libpq and no OpenSSL; TLS as `sslmode` and `sslrootcert` in the URL ask for it.
 //!
 //! The schema is the first of the connection's search path (`?options=-csearch_path%3Dname` in the URL), and is made where it is
@@ -22,6 +23,7 @@ mod statement;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -33,6 +35,7 @@ use portcullis_domain::{
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 use commit::Failure;
+use upkeep::Upkeep;
 pub use error::{MINIMUM_SERVER_VERSION, OpenError};
 pub use migration::Migration;
 
@@ -43,7 +46,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How a database is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Connections at most; one more listens.
+    /// Connections at most; one more listens, and at times one cleans up after erasures.
     pub pool_size: NonZeroUsize,
     /// How long a statement may take, and a transaction stand still.
     pub statement_timeout: Duration,
@@ -66,6 +69,7 @@ pub struct Postgres {
     connections: Arc<Connections>,
     newest: Arc<Newest>,
     listener: Option<JoinHandle<()>>,
+    upkeep: Arc<Upkeep>,
     closed: watch::Sender<bool>,
 }
 
@@ -123,6 +127,7 @@ impl Postgres {
         if let Some(listener) = &self.listener {
             listener.abort();
         }
+        self.upkeep.close();
     }
 
     /// How many connections are open, in use or not, beside the one that listens.
@@ -137,9 +142,11 @@ impl Postgres {
         newest: Arc<Newest>,
         listener: Option<JoinHandle<()>>,
     ) -> Self {
-        let connections = Connections::new(server, access, options.pool_size, options.pool_timeout);
+        let connections = Connections::new(server.clone(), access, options.pool_size, options.pool_timeout);
+        let connections = Arc::new(connections);
+        let upkeep = Arc::new(Upkeep::start(server, Arc::clone(&connections)));
         let closed = watch::Sender::new(false);
-        Self { connections: Arc::new(connections), newest, listener, closed }
+        Self { connections, newest, listener, upkeep, closed }
     }
 
     async fn connection(&self) -> Result<Connection, StoreError> {
@@ -149,11 +156,15 @@ impl Postgres {
     /// Applies a commit, several times if need be. Only an engine's own word that it undid everything leads to another try.
     async fn apply(&self, commit: Commit) -> Result<(Committed, FeedCursor), CommitError> {
         let connections = Arc::clone(&self.connections);
+        let upkeep = Arc::clone(&self.upkeep);
         detached(async move {
             for tried in 1.. {
                 let mut connection = connections.get().await?;
                 let failure = match commit::apply(&mut connection, &commit).await {
-                    Ok(outcome) => return Ok(outcome),
+                    Ok(outcome) => {
+                        upkeep.committed(&commit);
+                        return Ok(outcome);
+                    }
                     Err(failure) => failure,
                 };
                 connection::roll_back(connection).await;

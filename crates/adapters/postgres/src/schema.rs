@@ -45,6 +45,7 @@ diesel::table! {
         email_folded -> Text,
         username -> Nullable<Text>,
         name -> Text,
+        name_folded -> Text,
         phone -> Nullable<Text>,
         business_type -> Nullable<Text>,
         business_number -> Nullable<Text>,
@@ -53,6 +54,7 @@ diesel::table! {
         role -> Text,
         is_active -> Bool,
         is_verified -> Bool,
+        unlocks -> BigInt,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         last_login_at -> Nullable<Timestamptz>,
@@ -64,6 +66,7 @@ diesel::table! {
         user_id -> Uuid,
         password_hash -> Text,
         changed_at -> Timestamptz,
+        history -> Text,
     }
 }
 
@@ -76,6 +79,7 @@ diesel::table! {
         rotated_at -> Timestamptz,
         last_seen_at -> Timestamptz,
         expires_at -> Timestamptz,
+        ends_at -> Timestamptz,
         ip_address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
     }
@@ -89,6 +93,66 @@ diesel::table! {
         purpose -> Text,
         attempts -> BigInt,
         expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    companies (id) {
+        id -> Uuid,
+        version -> BigInt,
+        name -> Text,
+        business_number -> Nullable<Text>,
+        industry -> Nullable<Text>,
+        region -> Nullable<Text>,
+        is_active -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    members (user_id) {
+        user_id -> Uuid,
+        company_id -> Uuid,
+        role -> Text,
+        status -> Text,
+        joined_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        company_id -> Uuid,
+        role -> Text,
+        email -> Nullable<Text>,
+        email_folded -> Nullable<Text>,
+        language -> Text,
+        invited_by -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    login_attempts (at, id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        at -> Timestamptz,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        failure -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    accesses (id) {
+        id -> Uuid,
+        stream_id -> Uuid,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        what -> Text,
+        at -> Timestamptz,
     }
 }
 
@@ -130,3 +194,6 @@ diesel::table! {
         error -> Text,
     }
 }
+
+diesel::joinable!(members -> companies (company_id));
+diesel::allow_tables_to_appear_in_same_query!(members, companies);

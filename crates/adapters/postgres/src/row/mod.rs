@@ -1,22 +1,44 @@
 //! Rows that reads are served from: one file a port.
 
+mod access;
+mod company;
 mod credential;
+mod invitation;
+mod login_attempt;
+mod member;
 mod one_time_code;
 mod session;
 mod signing_key;
 mod subject_key;
 mod user;
+pub(crate) mod user_list;
 
-use diesel_async::AsyncPgConnection;
-use portcullis_domain::{commit::RowChange, id::SubjectId};
+use chrono::{DateTime, Utc};
+use diesel::{sql_query, sql_types::Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
 
-use crate::statement::Sent;
+use crate::{
+    error::engine,
+    statement::{Cached, Sent},
+};
 
-/// One row of a commit, as a step of it.
-pub(crate) fn change<'c>(connection: &'c AsyncPgConnection, change: &RowChange) -> Sent<'c> {
+/// Rows of a commit, as steps of it in their order.
+pub(crate) fn changes<'c>(connection: &'c AsyncPgConnection, rows: &[RowChange], steps: &mut Vec<Sent<'c>>) {
+    for change in rows {
+        if let RowChange::DeleteLoginAttemptsOf(user) = change {
+            steps.push(login_attempt::lock_user(connection, *user));
+        }
+        steps.push(self::change(connection, change));
+    }
+}
+
+fn change<'c>(connection: &'c AsyncPgConnection, change: &RowChange) -> Sent<'c> {
     match change {
         RowChange::PutUser(user) => user::put(connection, user),
+        RowChange::DeleteUser(id) => user::delete(connection, *id),
         RowChange::PutCredential(credential) => credential::put(connection, credential),
+        RowChange::DeleteCredential(user) => credential::delete(connection, *user),
         RowChange::PutSubjectKey(key) => subject_key::put(connection, key),
         RowChange::PutSession(session) => session::put(connection, session),
         RowChange::DeleteSession(id) => session::delete(connection, *id),
@@ -25,10 +47,41 @@ pub(crate) fn change<'c>(connection: &'c AsyncPgConnection, change: &RowChange) 
         RowChange::DeleteOneTimeCodesOf(user, purpose) => {
             one_time_code::delete_of(connection, *user, *purpose)
         }
+        RowChange::PutCompany(company) => company::put(connection, company),
+        RowChange::PutMember(member) => member::put(connection, member),
+        RowChange::DeleteMember(user) => member::delete(connection, *user),
+        RowChange::PutInvitation(invitation) => invitation::put(connection, invitation),
+        RowChange::DeleteInvitation(id) => invitation::delete(connection, *id),
+        RowChange::DeleteInvitationsTo(email) => invitation::delete_to(connection, email),
+        RowChange::PutLoginAttempt(attempt) => login_attempt::put(connection, attempt),
+        RowChange::DeleteLoginAttemptsOf(user) => login_attempt::delete_of(connection, *user),
+        RowChange::PutAccess(access) => access::put(connection, access),
+        RowChange::DeleteAccessesTo(stream) => access::delete_to(connection, *stream),
     }
 }
 
 /// Destroys subjects' data keys.
 pub(crate) fn shred<'c>(connection: &'c AsyncPgConnection, subjects: &[SubjectId]) -> Sent<'c> {
     subject_key::delete(connection, subjects)
+}
+
+/// Deletes what is older from a table with a column `at`, some thousands at a time: readers of the feed wait for a transaction that
+/// writes, so none may be long.
+async fn prune(
+    connection: &mut AsyncPgConnection,
+    table: &'static str,
+    before: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let statement = format!(
+        "DELETE FROM {table} WHERE at < $1
+         AND at <= coalesce((SELECT at FROM {table} WHERE at < $1 ORDER BY at OFFSET 4999 LIMIT 1), $1)"
+    );
+    let mut pruned = 0;
+    loop {
+        let some = Cached(sql_query(&statement).bind::<Timestamptz, _>(before)).execute(connection).await;
+        match some.map_err(engine)? {
+            0 => return Ok(pruned),
+            count => pruned += count as u64,
+        }
+    }
 }

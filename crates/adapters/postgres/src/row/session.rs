@@ -3,6 +3,7 @@ use chrono::{DateTime, Utc};
 use diesel::{
     dsl::{delete as delete_from, insert_into, update},
     prelude::*,
+    sql_types::Timestamptz,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use portcullis_domain::{
@@ -22,6 +23,11 @@ use crate::{
     statement::{Cached, Sent},
 };
 
+define_sql_function! {
+    /// The earlier of two times.
+    fn least(one: Timestamptz, other: Timestamptz) -> Timestamptz;
+}
+
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = sessions, check_for_backend(diesel::pg::Pg))]
 #[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
@@ -33,6 +39,7 @@ struct SessionRow {
     rotated_at: DateTime<Utc>,
     last_seen_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
     ip_address: Option<String>,
     user_agent: Option<String>,
 }
@@ -73,6 +80,16 @@ impl Sessions for Postgres {
         let mut connection = self.connection().await?;
         detached(async move { rotate(&mut connection, &rotation).await }).await
     }
+
+    async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        detached(async move {
+            let earlier = sessions::table.find(Uuid::from(id)).filter(sessions::last_seen_at.lt(at));
+            let statement = Cached(update(earlier).set(sessions::last_seen_at.eq(at)));
+            statement.execute(&mut connection).await.map(drop).map_err(engine)
+        })
+        .await
+    }
 }
 
 /// One compare-and-set: the update finds the session only where it lives and stands at the generation.
@@ -89,7 +106,7 @@ async fn rotate(
             sessions::generation.eq(stored_number(from.saturating_add(1))),
             sessions::rotated_at.eq(rotation.at),
             sessions::last_seen_at.eq(rotation.at),
-            sessions::expires_at.eq(rotation.expires_at),
+            sessions::expires_at.eq(least(rotation.expires_at, sessions::ends_at)),
             sessions::ip_address.eq(rotation.origin.ip_address.map(|address| address.to_string())),
             sessions::user_agent.eq(rotation.origin.user_agent.clone()),
         ))
@@ -115,6 +132,7 @@ impl From<&Session> for SessionRow {
             rotated_at: session.rotated_at,
             last_seen_at: session.last_seen_at,
             expires_at: session.expires_at,
+            ends_at: session.ends_at,
             ip_address: session.origin.ip_address.map(|address| address.to_string()),
             user_agent: session.origin.user_agent.clone(),
         }
@@ -135,6 +153,7 @@ impl TryFrom<SessionRow> for Session {
             rotated_at: row.rotated_at,
             last_seen_at: row.last_seen_at,
             expires_at: row.expires_at,
+            ends_at: row.ends_at,
             origin: Origin {
                 ip_address: ip_address.map_err(|_| name.corrupt("ip_address is no address"))?,
                 user_agent: row.user_agent,

@@ -1,16 +1,20 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use diesel::{dsl::insert_into, prelude::*};
+use diesel::{
+    dsl::{delete as delete_from, insert_into},
+    prelude::*,
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use portcullis_domain::{
     caller::Role,
     id::UserId,
-    port::{StoreError, Users},
+    port::{StoreError, UserCursor, UserQuery, Users},
     user::{Profile, User},
     value::{Email, PersonName, Phone, ShortText, Username},
 };
 use uuid::Uuid;
 
+use super::user_list;
 use crate::{
     Postgres,
     column::{RowName, storable, stored_number},
@@ -19,16 +23,17 @@ use crate::{
     statement::{Cached, Sent},
 };
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Queryable, QueryableByName, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = users, check_for_backend(diesel::pg::Pg))]
 #[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-struct UserRow {
+pub(super) struct UserRow {
     id: Uuid,
     version: i64,
     email: String,
     email_folded: String,
     username: Option<String>,
     name: String,
+    name_folded: String,
     phone: Option<String>,
     business_type: Option<String>,
     business_number: Option<String>,
@@ -37,6 +42,7 @@ struct UserRow {
     role: String,
     is_active: bool,
     is_verified: bool,
+    unlocks: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     last_login_at: Option<DateTime<Utc>>,
@@ -46,6 +52,10 @@ pub(super) fn put<'c>(connection: &'c AsyncPgConnection, user: &User) -> Sent<'c
     let row = UserRow::from(user);
     let statement = insert_into(users::table).values(&row).on_conflict(users::id).do_update().set(&row);
     Cached(statement).step(connection)
+}
+
+pub(super) fn delete(connection: &AsyncPgConnection, id: UserId) -> Sent<'_> {
+    Cached(delete_from(users::table.find(Uuid::from(id)))).step(connection)
 }
 
 #[async_trait]
@@ -66,6 +76,14 @@ impl Users for Postgres {
         let matching = users::table.filter(users::username.eq(name));
         one(matching.select(UserRow::as_select()).first(&mut self.connection().await?).await)
     }
+    async fn list(
+        &self,
+        query: &UserQuery,
+        after: Option<&UserCursor>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        user_list::list(self, query, after, limit).await
+    }
 }
 
 fn one(found: QueryResult<UserRow>) -> Result<Option<User>, StoreError> {
@@ -84,6 +102,8 @@ impl From<&User> for UserRow {
             email_folded: email.folded(),
             username: username.as_ref().map(|username| username.as_str().to_owned()),
             name: name.as_str().to_owned(),
+            // As what is searched for is folded.
+            name_folded: UserQuery::prefix(name.as_str()),
             phone: phone.as_ref().map(|phone| phone.as_str().to_owned()),
             business_type: text(business_type),
             business_number: text(business_number),
@@ -92,6 +112,7 @@ impl From<&User> for UserRow {
             role: user.role.as_str().to_owned(),
             is_active: user.is_active,
             is_verified: user.is_verified,
+            unlocks: user.unlocks.into(),
             created_at: user.created_at,
             updated_at: user.updated_at,
             last_login_at: user.last_login_at,
@@ -111,6 +132,7 @@ impl TryFrom<UserRow> for User {
                 .ok_or_else(|| name.corrupt(format_args!("role {:?} is unknown", row.role)))?,
             is_active: row.is_active,
             is_verified: row.is_verified,
+            unlocks: name.count("unlocks", row.unlocks)?,
             created_at: row.created_at,
             updated_at: row.updated_at,
             last_login_at: row.last_login_at,
