@@ -2,8 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_domain::port::{
-    AttemptCounters, Credentials, EventStore, Mailer, Message, OneTimeCodes, PasswordHasher, Publisher,
-    RateLimiter, SessionCache, Sessions, SigningKeys, SubjectKeys, Subscriptions, Tokens, Users,
+    Accesses, AttemptCounters, Companies, Credentials, EventStore, Invitations, LoginHistory, Mailer,
+    Members, Message, OneTimeCodes, PasswordHasher, Publisher, RateLimiter, SessionCache, Sessions,
+    SigningKeys, SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -34,6 +35,16 @@ pub struct StorePorts {
     pub sessions: Arc<dyn Sessions>,
     /// Codes sent by mail.
     pub one_time_codes: Arc<dyn OneTimeCodes>,
+    /// Attempts to sign in.
+    pub login_history: Arc<dyn LoginHistory>,
+    /// Companies.
+    pub companies: Arc<dyn Companies>,
+    /// Who belongs to them.
+    pub members: Arc<dyn Members>,
+    /// Invitations to them.
+    pub invitations: Arc<dyn Invitations>,
+    /// Who looked at whose data.
+    pub accesses: Arc<dyn Accesses>,
     /// Data keys.
     pub subject_keys: Arc<dyn SubjectKeys>,
     /// Signing keys.

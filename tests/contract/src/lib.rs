@@ -26,7 +26,8 @@ pub use harness::{
     RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
 };
 pub use list::{
-    attempt_counters, credentials, event_store, mailer, one_time_codes, password_hasher, publisher,
-    rate_limiter, session_cache, sessions, signing_keys, subject_keys, subscriptions, tokens, users,
+    accesses, attempt_counters, companies, credentials, event_store, invitations, login_history, mailer,
+    members, one_time_codes, password_hasher, publisher, rate_limiter, session_cache, sessions, signing_keys,
+    subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;

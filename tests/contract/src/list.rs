@@ -33,6 +33,7 @@ contract! {
     "A commit applies whole or not at all: one that fails leaves no event, row, claim or key." => [
         a_commit_that_conflicts_leaves_nothing,
         a_commit_whose_key_is_taken_leaves_nothing,
+        a_commit_whose_guard_does_not_hold_leaves_nothing,
         a_commit_that_failed_can_be_made_again,
         racing_commits_of_several_streams_apply_whole,
         of_racing_commits_of_two_streams_one_has_both,
@@ -42,6 +43,7 @@ contract! {
         the_key_that_is_taken_is_the_one_named,
         keys_are_one_whatever_their_letter_case,
         keys_that_differ_in_more_than_case_are_apart,
+        business_numbers_are_one_however_they_are_separated,
         a_released_key_can_be_taken_again,
         a_key_changes_hands_in_one_commit,
         two_owners_swap_keys_in_one_commit,
@@ -56,7 +58,7 @@ contract! {
         a_commit_without_events_writes_its_rows,
         rows_are_applied_in_the_order_in_which_they_are_listed,
         everything_outlives_a_restart,
-        a_rotation_and_an_attempt_outlive_a_restart,
+        changes_that_are_no_events_outlive_a_restart,
     ]
     "The feed gives every event once, streams in the order of their versions, and never skips one that becomes visible late, however writers race." => [
         the_feed_is_all_streams_together,
@@ -77,9 +79,18 @@ contract! {
         a_commit_between_reading_and_waiting_is_not_missed,
         no_wake_up_is_lost_in_a_race,
     ]
-    "An append without events is refused, as is a commit that appends to one stream twice: with `StoreError::Corrupt`, before anything else is looked at." => [
+    "A guard on a stream that is at another version fails with `Conflict`; of commits that race, one that guards a version and one that appends after it, at most one is applied; nothing is appended by a guard." => [
+        a_guard_at_another_version_conflicts_and_names_both,
+        of_two_that_guard_each_others_stream_one_is_applied,
+        of_a_ring_of_guards_not_all_are_applied,
+        of_racers_that_guard_all_the_others_one_is_applied,
+        racing_guards_of_one_version_all_hold,
+        a_guard_that_holds_appends_nothing,
+    ]
+    "An append without events is refused, as is a commit that names one stream twice among its appends and guards: with `StoreError::Corrupt`, before anything else is looked at." => [
         an_append_without_events_is_refused,
         two_appends_to_one_stream_are_refused,
+        a_stream_named_twice_among_appends_and_guards_is_refused,
     ]
 }
 
@@ -97,14 +108,34 @@ contract! {
         after_a_change_of_username_the_old_one_finds_nobody,
         a_username_given_up_finds_its_next_owner,
     ]
+    "A deleted user is found by nothing, and is in no list." => [
+        a_deleted_user_is_found_by_nothing,
+        the_names_of_a_deleted_user_find_their_next_owner,
+    ]
+    "`list` without a query gives the newest first, by id; with one, those of whom address, name or username begins with it in any letter case, by their `UserQuery::term_of` and id, each once." => [
+        users_are_listed_newest_first,
+        a_prefix_finds_in_any_letter_case_and_script,
+        wildcards_in_a_prefix_are_plain_characters,
+        a_prefix_of_any_text_is_answered,
+        who_matches_by_several_terms_is_listed_once,
+        users_of_one_term_are_listed_by_id,
+        terms_are_in_the_order_of_their_code_points,
+    ]
+    "`list` gives those who meet every filter and nobody else; a page goes on after the cursor, without a gap or a repeat." => [
+        filters_give_who_meets_all_of_them_in_pages,
+        a_list_follows_what_changes,
+        a_page_goes_on_after_a_user_who_is_gone,
+    ]
 }
 
 contract! {
     /// The cases of `Credentials`.
     credentials_contract, credentials, crate::case::credential:
-    "A put credential is found; a second put replaces it." => [
+    "A put credential is found, its history in its order; a second put replaces it; a deleted one is not found." => [
         a_put_credential_is_found,
+        a_history_reads_back_in_its_order,
         a_second_put_replaces_it,
+        a_deleted_credential_is_not_found,
     ]
 }
 
@@ -122,8 +153,17 @@ contract! {
         a_rotation_moves_a_session_to_its_next_generation,
         of_racing_rotations_one_is_rotated_and_the_rest_are_stale,
     ]
+    "`touch` moves `last_seen_at` forward only, and changes nothing else." => [
+        a_touch_moves_last_seen_forward,
+        a_touch_never_moves_back,
+        a_touch_of_a_session_that_is_gone_does_nothing,
+        touches_that_race_lose_nothing,
+    ]
     "`rotate` from another generation changes nothing and returns the session as it is." => [
         a_rotation_from_another_generation_changes_nothing,
+    ]
+    "A rotation moves `expires_at`, but never beyond the session's `ends_at`." => [
+        a_rotation_moves_the_end_but_never_beyond_the_last_moment,
     ]
     "`rotate` of a session that is gone, or whose `expires_at` has passed at the rotation's time, is `Gone`." => [
         a_rotation_of_a_session_that_is_not_there_is_gone,
@@ -155,6 +195,85 @@ contract! {
         a_second_put_replaces_the_key,
         a_shredded_key_is_never_found_again,
         a_key_put_and_shredded_in_one_commit_is_not_found,
+    ]
+}
+
+contract! {
+    /// The cases of `Companies`.
+    companies_contract, companies, crate::case::company:
+    "A put company is found; a second put replaces it." => [
+        a_put_company_is_found,
+        a_second_put_replaces_the_company,
+    ]
+}
+
+contract! {
+    /// The cases of `Members`.
+    members_contract, members, crate::case::member:
+    "A put membership is found with its company's name, as it is now; a second put replaces it, also one of another company; a deleted one is not found." => [
+        a_put_membership_is_found_with_its_companys_name,
+        a_membership_shows_the_companys_name_as_it_is_now,
+        a_second_put_replaces_the_membership,
+        a_deleted_membership_is_not_found,
+    ]
+    "`find_many` gives the memberships of those of the given users who have one." => [
+        those_of_the_given_users_who_have_one_are_found,
+    ]
+    "`list_by_company` gives a company's members and nobody else, by user id; a page goes on after the given one, without a gap or a repeat." => [
+        a_companys_members_are_listed_by_user_id,
+        members_are_paged_without_a_gap_or_a_repeat,
+    ]
+    "`list_owners` gives active owners alone." => [
+        owners_are_listed_who_are_active,
+    ]
+}
+
+contract! {
+    /// The cases of `Invitations`.
+    invitations_contract, invitations, crate::case::invitation:
+    "A put invitation is found, expired or not; a deleted one is not." => [
+        a_put_invitation_is_found,
+        a_second_put_replaces_the_invitation,
+        a_deleted_invitation_is_not_found,
+    ]
+    "Deleting those to an address leaves the others." => [
+        deleting_those_to_an_address_leaves_the_others,
+    ]
+}
+
+contract! {
+    /// The cases of `LoginHistory`.
+    login_history_contract, login_history, crate::case::login_history:
+    "What a commit put and what was recorded is listed together, newest first; of one instant, by id; each user's apart." => [
+        an_attempt_reads_back_as_it_was,
+        attempts_of_both_kinds_are_listed_newest_first,
+        each_users_attempts_are_apart,
+    ]
+    "A page goes on after the given attempt, without a gap or a repeat." => [
+        attempts_are_paged_without_a_gap_or_a_repeat,
+        a_page_goes_on_beside_new_attempts,
+    ]
+    "Attempts on an account that is gone are passed over; the others of the same call are recorded." => [
+        attempts_on_an_account_that_is_gone_are_passed_over,
+        an_account_that_goes_meanwhile_is_passed_over,
+    ]
+    "`prune` deletes what is older than the time, and nothing else, and says how many." => [
+        what_is_older_than_a_time_is_pruned_and_nothing_else,
+    ]
+}
+
+contract! {
+    /// The cases of `Accesses`.
+    accesses_contract, accesses, crate::case::access:
+    "Put notes are listed newest first, of one instant by id; each stream's apart; a page goes on after the given one, without a gap or a repeat." => [
+        looks_are_listed_newest_first,
+        looks_are_paged_without_a_gap_or_a_repeat,
+    ]
+    "Deleting those of a stream leaves the others'." => [
+        deleting_those_of_a_stream_leaves_the_others,
+    ]
+    "`prune` deletes what is older than the time, and nothing else, and says how many." => [
+        looks_older_than_a_time_are_pruned_and_nothing_else,
     ]
 }
 

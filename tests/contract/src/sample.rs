@@ -4,16 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::{
+    audit::{Access, Accessed},
     caller::{Origin, Role},
     commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed, Expected, RowChange},
+    company::{Company, Invitation, Member, MemberRole, MemberStatus},
     event::{Actor, Event, EventData, EventType, NewEvent, StreamKind},
-    id::{OneTimeCodeId, StreamId, SubjectId, UserId},
+    id::{CompanyId, OneTimeCodeId, StreamId, SubjectId, UserId},
     port::{Clock, FeedCursor, FeedItem},
     seal::{DataKey, MasterKey, Sealed, SubjectKey},
-    session::Session,
+    session::{LoginAttempt, Session},
     testing::{ManualClock, SeededEntropy},
     user::{Credential, Profile, User},
-    value::{Email, PasswordHash, PersonName, Phone, ShortText, Username},
+    value::{CompanyName, Email, Language, PasswordHash, PersonName, Phone, ShortText, Username},
     verification::{OneTimeCode, Purpose},
 };
 use uuid::Uuid;
@@ -22,6 +24,8 @@ use crate::StorePorts;
 
 /// More than any case writes, and far from what a database cannot count.
 pub(crate) const ALL: usize = 1_000_000;
+/// More than any case puts into a list that it pages through.
+const ENOUGH: usize = 10_000;
 
 /// A number that no other call gives in this process.
 pub(crate) fn number() -> u64 {
@@ -37,7 +41,15 @@ pub(crate) fn now() -> DateTime<Utc> {
 /// A new id, larger than those before it.
 pub(crate) fn id<I: From<Uuid>>() -> I {
     let number = number();
-    let millis = now().timestamp_millis().unsigned_abs() + number;
+    numbered_id(now().timestamp_millis().unsigned_abs() + number, number)
+}
+
+/// A new id of a moment, larger than those before it of the same millisecond.
+pub(crate) fn id_at<I: From<Uuid>>(at: DateTime<Utc>) -> I {
+    numbered_id(at.timestamp_millis().unsigned_abs(), number())
+}
+
+fn numbered_id<I: From<Uuid>>(millis: u64, number: u64) -> I {
     let mut random = [0xa5; 10];
     random[2..].copy_from_slice(&number.to_be_bytes());
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().into()
@@ -160,10 +172,19 @@ pub(crate) fn put_user(user: &User) -> RowChange {
     RowChange::PutUser(Box::new(user.clone()))
 }
 
-/// A user's credential.
+/// A user's credential, after two changes of the password.
 pub(crate) fn credential(user: UserId) -> Credential {
-    let password = PasswordHash::new(format!("$scrypt$ln=15,r=8,p=3$salt$hash{}", number()));
-    Credential { user, password, changed_at: now(), history: Vec::new() }
+    Credential {
+        user,
+        password: password_hash(),
+        changed_at: now(),
+        history: vec![password_hash(), password_hash()],
+    }
+}
+
+/// A hash of no password.
+pub(crate) fn password_hash() -> PasswordHash {
+    PasswordHash::new(format!("$scrypt$ln=15,r=8,p=3$salt$hash{}", number()))
 }
 
 /// A user's session at generation 1, which ends in a minute.
@@ -199,6 +220,58 @@ pub(crate) const fn purposes() -> [Purpose; 2] {
     }
 }
 
+/// A company whose every field says something.
+pub(crate) fn company() -> Company {
+    Company {
+        id: id(),
+        version: 7,
+        name: CompanyName::new(format!("Smith & Söhne \"{}\", 'Inc.'", number())),
+        business_number: Some(ShortText::new("123-45-67890")),
+        industry: Some(ShortText::new("Ship building; DROP TABLE companies --")),
+        region: Some(ShortText::new("100 % Seoul_")),
+        is_active: true,
+        created_at: now(),
+        updated_at: now() + TimeDelta::microseconds(1),
+    }
+}
+
+/// A put of a company.
+pub(crate) fn put_company(company: &Company) -> RowChange {
+    RowChange::PutCompany(Box::new(company.clone()))
+}
+
+/// A user's membership of a company, as an active manager.
+pub(crate) fn member(user: UserId, company: CompanyId) -> Member {
+    let (role, status) = (MemberRole::Manager, MemberStatus::Active);
+    Member { user, company, role, status, joined_at: now() }
+}
+
+/// An invitation to a company, mailed to an address, good for a minute.
+pub(crate) fn invitation(company: CompanyId, invited_by: UserId) -> Invitation {
+    Invitation {
+        id: id(),
+        company,
+        role: MemberRole::Member,
+        email: Some(email()),
+        language: Language::Ko,
+        invited_by,
+        created_at: now(),
+        expires_at: now() + TimeDelta::minutes(1),
+    }
+}
+
+/// A successful attempt to sign in to a user's account.
+pub(crate) fn login_attempt(user: UserId, at: DateTime<Utc>) -> LoginAttempt {
+    let ip_address = Some("2001:db8::7".parse().expect("an address"));
+    let origin = Origin::new(ip_address, Some("Mozilla/5.0 (\"test\"; 'x')"));
+    LoginAttempt { id: id_at(at), user, at, origin, failure: None }
+}
+
+/// A look at a stream's data.
+pub(crate) fn access(stream: StreamId, at: DateTime<Utc>) -> Access {
+    Access { id: id_at(at), stream, actor: Actor::User(id()), what: Accessed::Profile, at }
+}
+
 /// A subject's wrapped data key.
 pub(crate) fn subject_key(subject: SubjectId) -> SubjectKey {
     let entropy = SeededEntropy::new(number());
@@ -221,6 +294,24 @@ pub(crate) fn taken(outcome: Result<Committed, CommitError>) -> Option<ClaimKey>
     }
 }
 
+/// A whole list, read in pages of a size, each of which goes on after the last item of the one before it.
+pub(crate) async fn paged<T: Clone, F: Future<Output = Vec<T>>>(
+    size: usize,
+    read: impl Fn(Option<T>) -> F,
+) -> Vec<T> {
+    let mut items: Vec<T> = Vec::new();
+    loop {
+        let page = read(items.last().cloned()).await;
+        assert!(page.len() <= size, "{} items where at most {size} were asked for", page.len());
+        let is_last = page.len() < size;
+        items.extend(page);
+        if is_last {
+            return items;
+        }
+        assert!(items.len() < ENOUGH, "the pages do not end");
+    }
+}
+
 impl StorePorts {
     /// Commits what must succeed.
     pub(crate) async fn commit(&self, commit: Commit) -> Vec<Event> {
@@ -237,6 +328,13 @@ impl StorePorts {
         let user = user();
         self.put([put_user(&user)]).await;
         user
+    }
+
+    /// Puts a new company.
+    pub(crate) async fn put_new_company(&self) -> Company {
+        let company = company();
+        self.put([put_company(&company)]).await;
+        company
     }
 
     /// All events of a stream.

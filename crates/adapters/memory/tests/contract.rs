@@ -35,6 +35,11 @@ impl StoreHarness for Store {
             credentials: self.0.clone(),
             sessions: self.0.clone(),
             one_time_codes: self.0.clone(),
+            login_history: self.0.clone(),
+            companies: self.0.clone(),
+            members: self.0.clone(),
+            invitations: self.0.clone(),
+            accesses: self.0.clone(),
             subject_keys: self.0.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
@@ -188,6 +193,11 @@ portcullis_contract::users_contract!(Store);
 portcullis_contract::credentials_contract!(Store);
 portcullis_contract::sessions_contract!(Store);
 portcullis_contract::one_time_codes_contract!(Store);
+portcullis_contract::login_history_contract!(Store);
+portcullis_contract::companies_contract!(Store);
+portcullis_contract::members_contract!(Store);
+portcullis_contract::invitations_contract!(Store);
+portcullis_contract::accesses_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

@@ -43,6 +43,11 @@ impl StoreHarness for Store {
             credentials: self.postgres.clone(),
             sessions: self.postgres.clone(),
             one_time_codes: self.postgres.clone(),
+            login_history: self.postgres.clone(),
+            companies: self.postgres.clone(),
+            members: self.postgres.clone(),
+            invitations: self.postgres.clone(),
+            accesses: self.postgres.clone(),
             subject_keys: self.postgres.clone(),
             signing_keys: self.postgres.clone(),
             subscriptions: self.postgres.clone(),
@@ -55,6 +60,11 @@ portcullis_contract::users_contract!(Store);
 portcullis_contract::credentials_contract!(Store);
 portcullis_contract::sessions_contract!(Store);
 portcullis_contract::one_time_codes_contract!(Store);
+portcullis_contract::login_history_contract!(Store);
+portcullis_contract::companies_contract!(Store);
+portcullis_contract::members_contract!(Store);
+portcullis_contract::invitations_contract!(Store);
+portcullis_contract::accesses_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

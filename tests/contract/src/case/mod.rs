@@ -1,9 +1,14 @@
-//! The cases, written out: one file a port, or a folder of files for the log, whose contract is long.
+//! The cases, written out: one file a port, or a folder of files where the contract is long.
 
+pub(crate) mod access;
 pub(crate) mod attempt_counter;
+pub(crate) mod company;
 pub(crate) mod credential;
 pub(crate) mod event_store;
+pub(crate) mod invitation;
+pub(crate) mod login_history;
 pub(crate) mod mailer;
+pub(crate) mod member;
 pub(crate) mod one_time_code;
 pub(crate) mod password_hasher;
 pub(crate) mod publisher;

@@ -113,6 +113,84 @@ pub async fn a_users_sessions_are_listed_newest_first<H: StoreHarness>() {
     assert_eq!(listed, expected);
 }
 
+/// To the microsecond, and nothing but that.
+pub async fn a_touch_moves_last_seen_forward<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let mut session = put_session(&store).await;
+    let other = sample::session(session.user);
+    store.put([RowChange::PutSession(other.clone())]).await;
+    for microseconds in [1, 2, 86_400_000_000] {
+        session.last_seen_at = sample::now() + TimeDelta::microseconds(microseconds);
+        store.sessions.touch(session.id, session.last_seen_at).await.expect("writes");
+        assert_eq!(find(&store, &session).await.as_ref(), Some(&session));
+    }
+    assert_eq!(find(&store, &other).await, Some(other), "another session was touched");
+}
+
+/// As when two replicas report out of order.
+pub async fn a_touch_never_moves_back<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    for microseconds in [0, 1, 86_400_000_000] {
+        let at = session.last_seen_at - TimeDelta::microseconds(microseconds);
+        store.sessions.touch(session.id, at).await.expect("answers");
+        assert_eq!(find(&store, &session).await.as_ref(), Some(&session), "{microseconds} µs back");
+    }
+}
+
+/// It is not brought back.
+pub async fn a_touch_of_a_session_that_is_gone_does_nothing<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    store.put([RowChange::DeleteSession(session.id)]).await;
+    for id in [session.id, sample::id()] {
+        store.sessions.touch(id, sample::now()).await.expect("answers");
+    }
+    assert_eq!(find(&store, &session).await, None);
+    assert!(store.sessions.list_by_user(session.user).await.expect("reads").is_empty());
+}
+
+/// Of touches that race the latest stays, and a rotation among them is not undone.
+pub async fn touches_that_race_lose_nothing<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    for generation in 1..=8 {
+        race(RACERS, |number| {
+            let (store, session) = (store.clone(), session.clone());
+            let seconds = TimeDelta::seconds(i64::try_from(generation).expect("few"));
+            let at = sample::now() + seconds + TimeDelta::microseconds(i64::try_from(number).expect("few"));
+            async move {
+                if number == 0 {
+                    let outcome = rotate(&store, &session, generation, at).await;
+                    assert!(matches!(outcome, RotateOutcome::Rotated(_)), "{outcome:?}");
+                } else {
+                    store.sessions.touch(session.id, at).await.expect("writes");
+                }
+            }
+        })
+        .await;
+        let stored = find(&store, &session).await.expect("the session is there");
+        let rotated_at = sample::now() + TimeDelta::seconds(i64::try_from(generation).expect("few"));
+        assert_eq!((stored.generation, stored.rotated_at), (generation + 1, rotated_at));
+        // A rotation sets the time that it is told, which may be before another's touch.
+        assert!(
+            stored.last_seen_at >= rotated_at && stored.last_seen_at < rotated_at + TimeDelta::seconds(1)
+        );
+    }
+    let latest = sample::now() + TimeDelta::days(1);
+    race(RACERS, |number| {
+        let (store, session) = (store.clone(), session.clone());
+        let at = latest - TimeDelta::microseconds(i64::try_from(number).expect("few"));
+        async move { store.sessions.touch(session.id, at).await.expect("writes") }
+    })
+    .await;
+    assert_eq!(find(&store, &session).await.map(|session| session.last_seen_at), Some(latest));
+}
+
 /// What it returns is what is stored.
 pub async fn a_rotation_moves_a_session_to_its_next_generation<H: StoreHarness>() {
     let harness = H::start().await;
@@ -148,6 +226,30 @@ pub async fn of_racing_rotations_one_is_rotated_and_the_rest_are_stale<H: StoreH
         let rotated = outcomes.iter().filter(|o| **o == RotateOutcome::Rotated(stored.clone())).count();
         let stale = outcomes.iter().filter(|o| **o == RotateOutcome::Stale(stored.clone())).count();
         assert_eq!((rotated, stale), (1, RACERS - 1), "of {RACERS}, rotated and stale: {outcomes:?}");
+    }
+}
+
+/// Later or earlier; to the microsecond at the session's last moment, and not a microsecond beyond it.
+pub async fn a_rotation_moves_the_end_but_never_beyond_the_last_moment<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let session = put_session(&store).await;
+    let ends_at = session.ends_at;
+    let microsecond = TimeDelta::microseconds(1);
+    let asked = [
+        session.expires_at + microsecond,
+        session.expires_at - microsecond,
+        ends_at - microsecond,
+        ends_at,
+        ends_at + microsecond,
+        ends_at + TimeDelta::days(9),
+    ];
+    for (generation, expires_at) in (1..).zip(asked) {
+        let rotation = Rotation { expires_at, ..rotation(&session, generation, sample::now()) };
+        let outcome = store.sessions.rotate(rotation).await.expect("the store answers");
+        let RotateOutcome::Rotated(rotated) = outcome else { panic!("not rotated: {outcome:?}") };
+        assert_eq!((rotated.expires_at, rotated.ends_at), (expires_at.min(ends_at), ends_at));
+        assert_eq!(find(&store, &session).await, Some(rotated));
     }
 }
 

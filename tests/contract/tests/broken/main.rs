@@ -1,6 +1,7 @@
 //! The kit, tested: adapters broken on purpose, each in one way that was seen in real systems, must be caught by the cases
 //! that are there for it, and the unbroken adapter must pass the same cases.
 
+mod account_store;
 mod commit_fault;
 mod feed_fault;
 mod publisher;

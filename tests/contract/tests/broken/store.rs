@@ -6,15 +6,19 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use portcullis_contract::{StoreHarness, StorePorts};
 use portcullis_domain::{
+    audit::Access,
     commit::{Commit, CommitError, Committed},
+    company::{Member, Membership},
     event::{Event, Version},
-    id::{EventId, OneTimeCodeId, SessionId, StreamId, UserId},
+    id::{AccessId, CompanyId, EventId, LoginAttemptId, OneTimeCodeId, SessionId, StreamId, UserId},
     key_ring::SealedSigningKey,
     port::{
-        DeadLetter, EventStore, FeedCursor, FeedItem, OneTimeCodes, RotateOutcome, Rotation, Sessions,
-        SigningKeys, StoreError, StreamHead, SubscriptionState, Subscriptions,
+        Accesses, DeadLetter, EventStore, FeedCursor, FeedItem, LoginHistory, Members, OneTimeCodes,
+        RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, StreamHead, SubscriptionState,
+        Subscriptions, UserCursor, UserQuery, Users,
     },
-    session::Session,
+    session::{LoginAttempt, Session},
+    user::User,
     verification::{OneTimeCode, Purpose},
 };
 use portcullis_memory::Memory;
@@ -55,6 +59,75 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
 
     async fn rotate(&self, memory: &Memory, rotation: Rotation) -> Result<RotateOutcome, StoreError> {
         memory.rotate(rotation).await
+    }
+
+    async fn touch(&self, memory: &Memory, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        memory.touch(id, at).await
+    }
+
+    async fn list_users(
+        &self,
+        memory: &Memory,
+        query: &UserQuery,
+        after: Option<&UserCursor>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        Users::list(memory, query, after, limit).await
+    }
+
+    async fn find_membership(&self, memory: &Memory, user: UserId) -> Result<Option<Membership>, StoreError> {
+        Members::find(memory, user).await
+    }
+
+    async fn list_members(
+        &self,
+        memory: &Memory,
+        company: CompanyId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        memory.list_by_company(company, after, limit).await
+    }
+
+    async fn list_owners(
+        &self,
+        memory: &Memory,
+        company: CompanyId,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        memory.list_owners(company, limit).await
+    }
+
+    async fn record(&self, memory: &Memory, attempts: Vec<LoginAttempt>) -> Result<(), StoreError> {
+        memory.record(attempts).await
+    }
+
+    async fn list_attempts(
+        &self,
+        memory: &Memory,
+        user: UserId,
+        after: Option<LoginAttemptId>,
+        limit: usize,
+    ) -> Result<Vec<LoginAttempt>, StoreError> {
+        LoginHistory::list_by_user(memory, user, after, limit).await
+    }
+
+    async fn prune_attempts(&self, memory: &Memory, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        LoginHistory::prune(memory, before).await
+    }
+
+    async fn list_accesses(
+        &self,
+        memory: &Memory,
+        stream: StreamId,
+        after: Option<AccessId>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError> {
+        memory.list_by_stream(stream, after, limit).await
+    }
+
+    async fn prune_accesses(&self, memory: &Memory, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        Accesses::prune(memory, before).await
     }
 
     async fn take_attempt(
@@ -101,9 +174,9 @@ impl Fault for Sound {}
 /// The harness of a store with a fault.
 pub(crate) struct Store<F>(Arc<Faulty<F>>);
 
-struct Faulty<F> {
-    memory: Arc<Memory>,
-    fault: F,
+pub(crate) struct Faulty<F> {
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) fault: F,
 }
 
 #[async_trait]
@@ -119,10 +192,15 @@ impl<F: Fault> StoreHarness for Store<F> {
     fn ports(&self) -> StorePorts {
         StorePorts {
             events: self.0.clone(),
-            users: self.0.memory.clone(),
+            users: self.0.clone(),
             credentials: self.0.memory.clone(),
             sessions: self.0.clone(),
             one_time_codes: self.0.clone(),
+            login_history: self.0.clone(),
+            companies: self.0.memory.clone(),
+            members: self.0.clone(),
+            invitations: self.0.memory.clone(),
+            accesses: self.0.clone(),
             subject_keys: self.0.memory.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
@@ -173,7 +251,7 @@ impl<F: Fault> Sessions for Faulty<F> {
     }
 
     async fn list_by_user(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        self.memory.list_by_user(user).await
+        Sessions::list_by_user(self.memory.as_ref(), user).await
     }
 
     async fn rotate(&self, rotation: Rotation) -> Result<RotateOutcome, StoreError> {
@@ -181,7 +259,7 @@ impl<F: Fault> Sessions for Faulty<F> {
     }
 
     async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.memory.touch(id, at).await
+        self.fault.touch(&self.memory, id, at).await
     }
 }
 

@@ -1,15 +1,14 @@
-//! Lines 5 and 12: all or nothing.
+//! Lines 5 and 13: all or nothing.
 
 use portcullis_domain::{
-    commit::{Claim, ClaimKey, Commit, CommitError, Committed, Expected, RowChange},
+    commit::{Claim, ClaimKey, Commit, CommitError, Committed, Expected, Guard},
+    event::Version,
     id::StreamId,
     port::StoreError,
-    seal::SubjectKey,
-    session::Session,
-    user::{Credential, User},
-    verification::{OneTimeCode, Purpose},
 };
+use uuid::Uuid;
 
+use super::person::Person;
 use crate::{StoreHarness, StorePorts, race::race, sample};
 
 const RACERS: usize = 16;
@@ -17,57 +16,37 @@ const RACERS: usize = 16;
 /// What was there before a commit that fails, and must be there after it.
 struct Before {
     stream: StreamId,
-    user: User,
-    session: Session,
-    subject_key: SubjectKey,
-    held: (ClaimKey, uuid::Uuid),
+    person: Person,
+    held: (ClaimKey, Uuid),
 }
 
 /// What the failing commit would write.
 struct Attempt {
     stream: StreamId,
-    user: User,
-    credential: Credential,
-    session: Session,
-    code: OneTimeCode,
-    subject_key: SubjectKey,
-    claim: (ClaimKey, uuid::Uuid),
+    person: Person,
+    claim: (ClaimKey, Uuid),
 }
 
 impl Before {
     async fn set_up(store: &StorePorts) -> Self {
-        let user = sample::user();
-        let (session, subject_key) = (sample::session(user.id), sample::subject_key(user.id.into()));
-        let (stream, held) = (sample::id(), (sample::key(), sample::id()));
+        let (stream, person, held) = (sample::id(), Person::new(), (sample::key(), sample::id()));
         let commit = Commit {
             appends: vec![sample::append(stream, Expected::New, 2)],
-            guards: vec![],
             claims: vec![Claim::Take { key: held.0.clone(), owner: held.1 }],
-            rows: vec![
-                sample::put_user(&user),
-                RowChange::PutSession(session.clone()),
-                RowChange::PutSubjectKey(subject_key.clone()),
-            ],
-            shred: vec![],
+            rows: person.puts(),
+            ..Commit::default()
         };
         store.commit(commit).await;
-        Self { stream, user, session, subject_key, held }
+        Self { stream, person, held }
     }
 
     /// A commit that changes everything there is; whoever takes it adds what makes it fail.
     fn attempt(&self) -> (Commit, Attempt) {
-        let user = sample::user();
-        let attempt = Attempt {
-            stream: sample::id(),
-            credential: sample::credential(user.id),
-            session: sample::session(user.id),
-            code: sample::one_time_code(user.id, Purpose::VerifyEmail),
-            subject_key: sample::subject_key(user.id.into()),
-            claim: (sample::key(), sample::id()),
-            user,
-        };
-        let mut renamed = self.user.clone();
+        let claim = (sample::key(), sample::id());
+        let attempt = Attempt { stream: sample::id(), person: Person::new(), claim };
+        let mut renamed = self.person.user.clone();
         renamed.profile.username = Some(sample::username());
+        let puts = std::iter::once(sample::put_user(&renamed)).chain(attempt.person.puts());
         let commit = Commit {
             appends: vec![sample::append(attempt.stream, Expected::New, 1)],
             guards: vec![],
@@ -75,29 +54,16 @@ impl Before {
                 Claim::Take { key: attempt.claim.0.clone(), owner: attempt.claim.1 },
                 Claim::Release { key: self.held.0.clone(), owner: self.held.1 },
             ],
-            rows: vec![
-                sample::put_user(&renamed),
-                sample::put_user(&attempt.user),
-                RowChange::PutCredential(attempt.credential.clone()),
-                RowChange::PutSession(attempt.session.clone()),
-                RowChange::PutOneTimeCode(attempt.code.clone()),
-                RowChange::PutSubjectKey(attempt.subject_key.clone()),
-                RowChange::DeleteSession(self.session.id),
-            ],
-            shred: vec![self.subject_key.subject],
+            rows: puts.chain(self.person.deletions()).collect(),
+            shred: vec![self.person.subject_key.subject],
         };
         (commit, attempt)
     }
 
     async fn check_unchanged(&self, store: &StorePorts) {
-        let username = self.user.profile.username.clone().expect("the sample has one");
         assert_eq!(store.feed().await.len(), 2, "events in the feed");
         assert_eq!(store.stream(self.stream).await.len(), 2, "events on the stream");
-        assert_eq!(store.users.find(self.user.id).await.expect("reads"), Some(self.user.clone()));
-        assert_eq!(store.users.find_by_username(&username).await.expect("reads"), Some(self.user.clone()));
-        assert_eq!(store.sessions.find(self.session.id).await.expect("reads"), Some(self.session.clone()));
-        let subject_key = store.subject_keys.find(self.subject_key.subject).await.expect("reads");
-        assert_eq!(subject_key, Some(self.subject_key.clone()), "the shredding of a failed commit");
+        self.person.check_is_there(store).await;
         let take = Claim::Take { key: self.held.0.clone(), owner: sample::id() };
         let outcome = store.events.commit(sample::claims([take])).await;
         assert_eq!(sample::taken(outcome), Some(self.held.0.clone()), "the release of a failed commit");
@@ -106,15 +72,11 @@ impl Before {
 
 impl Attempt {
     async fn check_absent(&self, store: &StorePorts) {
-        let user = self.user.id;
         assert!(store.stream(self.stream).await.is_empty(), "an event of a failed commit");
         assert_eq!(store.events.head(self.stream).await.expect("reads"), None);
-        assert_eq!(store.users.find(user).await.expect("reads"), None);
-        assert_eq!(store.users.find_by_email(&self.user.profile.email).await.expect("reads"), None);
-        assert_eq!(store.credentials.find(user).await.expect("reads"), None);
-        assert_eq!(store.sessions.find(self.session.id).await.expect("reads"), None);
-        assert_eq!(store.one_time_codes.find(user, self.code.purpose).await.expect("reads"), None);
-        assert_eq!(store.subject_keys.find(self.subject_key.subject).await.expect("reads"), None);
+        self.person.check_is_absent(store).await;
+        let company = self.person.company.id;
+        assert_eq!(store.companies.find(company).await.expect("reads"), None);
         let take = Claim::Take { key: self.claim.0.clone(), owner: sample::id() };
         let outcome = store.events.commit(sample::claims([take])).await;
         assert!(outcome.is_ok(), "a failed commit holds its claim: {outcome:?}");
@@ -159,6 +121,15 @@ pub async fn a_commit_whose_key_is_taken_leaves_nothing<H: StoreHarness>() {
     .await;
 }
 
+/// The last guard fails, when everything else was good.
+pub async fn a_commit_whose_guard_does_not_hold_leaves_nothing<H: StoreHarness>() {
+    check_failure_leaves_nothing::<H>(
+        |before, commit| commit.guards.extend([guard(sample::id(), 0), guard(before.stream, 1)]),
+        |before, outcome| assert_eq!(sample::conflict(&outcome), Some((before.stream, 1, 2))),
+    )
+    .await;
+}
+
 /// What failed once can be committed when the reason is gone.
 pub async fn a_commit_that_failed_can_be_made_again<H: StoreHarness>() {
     let harness = H::start().await;
@@ -172,8 +143,8 @@ pub async fn a_commit_that_failed_can_be_made_again<H: StoreHarness>() {
     store.commit(commit).await;
     assert_eq!(store.stream(before.stream).await.len(), 3);
     assert_eq!(store.stream(attempt.stream).await.len(), 1);
-    assert_eq!(store.users.find(attempt.user.id).await.expect("reads"), Some(attempt.user));
-    assert_eq!(store.subject_keys.find(before.subject_key.subject).await.expect("reads"), None);
+    attempt.person.check_is_there(&store).await;
+    before.person.check_is_absent(&store).await;
 }
 
 /// Several streams, one commit, both orders at once: all land, none is left behind, and nobody waits for ever.
@@ -215,6 +186,10 @@ pub async fn of_racing_commits_of_two_streams_one_has_both<H: StoreHarness>() {
     assert_eq!(stored, won[0].events);
 }
 
+const fn guard(stream: StreamId, version: Version) -> Guard {
+    Guard { stream, version }
+}
+
 fn is_refused(outcome: &Result<Committed, CommitError>) -> bool {
     matches!(outcome, Err(CommitError::Store(StoreError::Corrupt(_))))
 }
@@ -239,5 +214,27 @@ pub async fn two_appends_to_one_stream_are_refused<H: StoreHarness>() {
             |_, outcome| assert!(is_refused(&outcome), "{outcome:?}"),
         )
         .await;
+    }
+}
+
+/// Whether the guards hold or not, and whatever else would fail.
+pub async fn a_stream_named_twice_among_appends_and_guards_is_refused<H: StoreHarness>() {
+    for (version, other) in [(2, 2), (2, 1), (1, 2), (0, 9)] {
+        for is_appended in [true, false] {
+            check_failure_leaves_nothing::<H>(
+                |before, commit| {
+                    if is_appended {
+                        commit.appends.push(sample::append(before.stream, Expected::Exactly(other), 1));
+                    } else {
+                        commit.guards.push(guard(before.stream, other));
+                    }
+                    commit.guards.extend([guard(sample::id(), 3), guard(before.stream, version)]);
+                    commit.claims.push(Claim::Take { key: before.held.0.clone(), owner: sample::id() });
+                    commit.claims.push(Claim::Take { key: before.held.0.clone(), owner: sample::id() });
+                },
+                |_, outcome| assert!(is_refused(&outcome), "{outcome:?}"),
+            )
+            .await;
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use portcullis_domain::{
     commit::{Claim, ClaimKey, CommitError},
-    value::{Email, Username},
+    value::{Email, ShortText, Username},
 };
 use uuid::Uuid;
 
@@ -16,6 +16,10 @@ fn take(key: &ClaimKey, owner: Uuid) -> Claim {
 
 fn release(key: &ClaimKey, owner: Uuid) -> Claim {
     Claim::Release { key: key.clone(), owner }
+}
+
+fn business_number(text: &str) -> ClaimKey {
+    ClaimKey::business_number(&ShortText::new(text))
 }
 
 fn email(text: &str) -> ClaimKey {
@@ -90,9 +94,28 @@ pub async fn keys_that_differ_in_more_than_case_are_apart<H: StoreHarness>() {
     for text in texts {
         assert!(is_free(&store, &email(text)).await, "{text}");
     }
-    // The same text as an address and as a username is two keys.
-    assert!(is_free(&store, &email("jane.doe")).await);
-    assert!(is_free(&store, &ClaimKey::username(&Username::new("jane.doe"))).await);
+    // The same text as an address, as a username and as a business number is three keys.
+    assert!(is_free(&store, &email("janedoe")).await);
+    assert!(is_free(&store, &ClaimKey::username(&Username::new("janedoe"))).await);
+    assert!(is_free(&store, &business_number("janedoe")).await);
+}
+
+/// A company's registration number is written in many ways.
+pub async fn business_numbers_are_one_however_they_are_separated<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let sets = [
+        ["123-45-67890", "1234567890", " 123 45.678/90"],
+        ["DE 123 456 789", "de123456789", "DE-123.456.789"],
+        ["ИНН 7707083893", "инн7707083893", "Инн-7707-083-893"],
+    ];
+    for [first, others @ ..] in sets {
+        assert!(is_free(&store, &business_number(first)).await, "{first}");
+        for other in others {
+            assert!(!is_free(&store, &business_number(other)).await, "{other} is {first}");
+        }
+    }
+    assert!(is_free(&store, &business_number("123-45-67891")).await);
 }
 
 /// By anybody, in a later commit.

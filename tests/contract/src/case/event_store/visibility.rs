@@ -9,66 +9,26 @@ use portcullis_domain::{
     key_ring::SealedSigningKey,
     port::{FeedCursor, RotateOutcome, Rotation},
     seal::Sealed,
-    session::Session,
-    user::{Credential, User},
-    verification::{OneTimeCode, Purpose},
+    session::{LoginAttempt, LoginFailure, Session},
+    user::User,
 };
 
+use super::person::Person;
 use crate::{StoreHarness, StorePorts, sample};
 
-/// A person with everything that can be stored of them.
-struct Person {
-    user: User,
-    credential: Credential,
-    session: Session,
-    code: OneTimeCode,
-    subject_key: portcullis_domain::seal::SubjectKey,
+/// Everything at once: events, the keys they claim, and every row.
+fn commit(person: &Person) -> Commit {
+    Commit {
+        appends: vec![sample::append(person.user.stream(), Expected::New, 2)],
+        claims: User::claims_between(None, Some(&person.user)),
+        rows: person.puts(),
+        ..Commit::default()
+    }
 }
 
-impl Person {
-    fn new() -> Self {
-        let user = sample::user();
-        Self {
-            credential: sample::credential(user.id),
-            session: sample::session(user.id),
-            code: sample::one_time_code(user.id, Purpose::VerifyEmail),
-            subject_key: sample::subject_key(user.id.into()),
-            user,
-        }
-    }
-
-    fn commit(&self) -> Commit {
-        Commit {
-            appends: vec![sample::append(self.user.stream(), Expected::New, 2)],
-            guards: vec![],
-            claims: User::claims_between(None, Some(&self.user)),
-            rows: vec![
-                sample::put_user(&self.user),
-                RowChange::PutCredential(self.credential.clone()),
-                RowChange::PutSession(self.session.clone()),
-                RowChange::PutOneTimeCode(self.code.clone()),
-                RowChange::PutSubjectKey(self.subject_key.clone()),
-            ],
-            shred: vec![],
-        }
-    }
-
-    async fn check_all_is_there(&self, store: &StorePorts) {
-        let (id, profile) = (self.user.id, &self.user.profile);
-        let username = profile.username.as_ref().expect("the sample has one");
-        let user = Some(self.user.clone());
-        assert_eq!(store.stream(self.user.stream()).await.len(), 2);
-        assert_eq!(store.users.find(id).await.expect("reads"), user);
-        assert_eq!(store.users.find_by_email(&profile.email).await.expect("reads"), user);
-        assert_eq!(store.users.find_by_username(username).await.expect("reads"), user);
-        assert_eq!(store.credentials.find(id).await.expect("reads"), Some(self.credential.clone()));
-        assert_eq!(store.sessions.find(self.session.id).await.expect("reads"), Some(self.session.clone()));
-        assert_eq!(store.sessions.list_by_user(id).await.expect("reads"), vec![self.session.clone()]);
-        let code = store.one_time_codes.find(id, self.code.purpose).await.expect("reads");
-        assert_eq!(code, Some(self.code.clone()));
-        let subject_key = store.subject_keys.find(id.into()).await.expect("reads");
-        assert_eq!(subject_key, Some(self.subject_key.clone()));
-    }
+async fn check_all_is_there(person: &Person, store: &StorePorts) {
+    assert_eq!(store.stream(person.user.stream()).await.len(), 2);
+    person.check_is_there(store).await;
 }
 
 /// Nothing is in it, and it answers.
@@ -87,8 +47,8 @@ pub async fn every_read_sees_what_was_just_committed<H: StoreHarness>() {
     let store = harness.ports();
     for number in 1..=100 {
         let person = Person::new();
-        store.commit(person.commit()).await;
-        person.check_all_is_there(&store).await;
+        store.commit(commit(&person)).await;
+        check_all_is_there(&person, &store).await;
         assert_eq!(store.feed().await.len(), 2 * number);
     }
 }
@@ -98,7 +58,7 @@ pub async fn a_commit_without_events_writes_its_rows<H: StoreHarness>() {
     let harness = H::start().await;
     let store = harness.ports();
     let person = Person::new();
-    let events = store.commit(Commit { appends: vec![], ..person.commit() }).await;
+    let events = store.commit(Commit { appends: vec![], ..commit(&person) }).await;
     assert!(events.is_empty());
     assert!(store.feed().await.is_empty());
     assert_eq!(store.users.find(person.user.id).await.expect("reads"), Some(person.user));
@@ -128,7 +88,7 @@ pub async fn everything_outlives_a_restart<H: StoreHarness>() {
     let harness = H::start().await;
     let store = harness.ports();
     let person = Person::new();
-    store.commit(person.commit()).await;
+    store.commit(commit(&person)).await;
     let signing_key =
         SealedSigningKey { epoch: 1, material: Sealed::new(vec![1, 2, 3]), created_at: sample::now() };
     assert!(store.signing_keys.insert(signing_key.clone()).await.expect("writes"));
@@ -143,7 +103,7 @@ pub async fn everything_outlives_a_restart<H: StoreHarness>() {
     let harness = harness.restart().await;
     let store = harness.ports();
     assert_eq!(store.feed().await, feed);
-    person.check_all_is_there(&store).await;
+    check_all_is_there(&person, &store).await;
     assert_eq!(store.signing_keys.list().await.expect("reads"), vec![signing_key]);
     let cursors = store.subscriptions.list().await.expect("reads").into_iter().map(|state| state.cursor);
     assert_eq!(cursors.collect::<Vec<_>>(), [cursor]);
@@ -162,11 +122,11 @@ pub async fn everything_outlives_a_restart<H: StoreHarness>() {
 }
 
 /// A change that is no event is as durable as one that is.
-pub async fn a_rotation_and_an_attempt_outlive_a_restart<H: StoreHarness>() {
+pub async fn changes_that_are_no_events_outlive_a_restart<H: StoreHarness>() {
     let harness = H::start().await;
     let store = harness.ports();
     let person = Person::new();
-    store.commit(person.commit()).await;
+    store.commit(commit(&person)).await;
     let at = sample::now() + TimeDelta::seconds(1);
     let rotation = Rotation {
         session: person.session.id,
@@ -178,11 +138,27 @@ pub async fn a_rotation_and_an_attempt_outlive_a_restart<H: StoreHarness>() {
     let outcome = store.sessions.rotate(rotation).await.expect("rotates");
     let RotateOutcome::Rotated(rotated) = outcome else { panic!("not rotated: {outcome:?}") };
     assert!(store.one_time_codes.take_attempt(person.code.id, 5).await.expect("counts"));
+    let seen_at = at + TimeDelta::seconds(1);
+    store.sessions.touch(rotated.id, seen_at).await.expect("writes");
+    let failed = LoginAttempt {
+        failure: Some(LoginFailure::InvalidPassword),
+        ..sample::login_attempt(person.user.id, at)
+    };
+    store.login_history.record(vec![failed.clone()]).await.expect("records");
+    assert_eq!(store.login_history.prune(at).await.expect("prunes"), 1);
+    assert_eq!(store.accesses.prune(at).await.expect("prunes"), 1);
     drop(store);
 
     let harness = harness.restart().await;
     let store = harness.ports();
-    assert_eq!(store.sessions.find(rotated.id).await.expect("reads"), Some(rotated));
+    assert_eq!(
+        store.sessions.find(rotated.id).await.expect("reads"),
+        Some(Session { last_seen_at: seen_at, ..rotated })
+    );
+    let attempts = store.login_history.list_by_user(person.user.id, None, sample::ALL).await.expect("reads");
+    assert_eq!(attempts, [failed]);
+    let looks = store.accesses.list_by_stream(person.user.stream(), None, sample::ALL).await.expect("reads");
+    assert!(looks.is_empty(), "what was pruned is back");
     let code = store.one_time_codes.find(person.user.id, person.code.purpose).await.expect("reads");
     assert_eq!(code.map(|code| code.attempts), Some(1));
 }

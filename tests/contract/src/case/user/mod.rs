@@ -1,0 +1,5 @@
+mod find;
+mod list;
+
+pub use find::*;
+pub use list::*;
