@@ -55,7 +55,8 @@ impl MailerSubscription {
     async fn verification_mail(&self, user: UserId, event: &NewEvent) -> Result<Option<Mail>, Failure> {
         let Some(key) = self.identity.data_key(user.into()).await? else { return Ok(None) };
         let requested = UserEvent::read(event, Some(&key)).map_err(|error| Failure::Event(error.into()))?;
-        let UserEvent::VerificationRequested { code_id, expires_at, email: Some(email) } = requested else {
+        let UserEvent::VerificationRequested { code_id, expires_at, email: Some(email), .. } = requested
+        else {
             return Ok(None);
         };
         if expires_at <= self.identity.ports().clock.now() {
