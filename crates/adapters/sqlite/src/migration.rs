@@ -17,7 +17,7 @@ use crate::{
     error::OpenError,
 };
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 diesel::define_sql_function! {
     /// Folds letters as searches do; for migrations alone.

@@ -11,7 +11,7 @@ mod session;
 mod signing_key;
 mod subject_key;
 mod user;
-mod user_list;
+pub(crate) mod user_list;
 
 use chrono::{DateTime, Utc};
 use diesel::{QueryResult, RunQueryDsl, sql_query, sql_types::BigInt, sqlite::SqliteConnection};

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use diesel::{
-    dsl::exists,
     prelude::*,
     sql_query,
     sql_types::{BigInt, Binary, Text},
@@ -27,14 +26,17 @@ use crate::{
 const FEW: usize = 1_000;
 /// How many places of a search are looked at together at most.
 const PLACES: usize = 4_096;
-/// No text has a character beyond this one, so whatever begins with a prefix lies between it and the prefix with this behind it.
-const LAST: char = char::MAX;
+/// No byte of a text is as great (RFC 3629), so whatever begins with a prefix lies between it and the prefix with this behind it.
+const BEYOND: u8 = 0xff;
 
 /// Reads one range of each of three indexes, and merges them: nothing is sorted, and nothing beyond the limit is read.
-pub(crate) const SEARCH: &str = "\
-    SELECT email_folded AS term, id FROM users WHERE (email_folded, id) > (?1, ?2) AND email_folded < ?3 \
-    UNION SELECT name_folded AS term, id FROM users WHERE (name_folded, id) > (?1, ?2) AND name_folded < ?3 \
-    UNION SELECT username AS term, id FROM users WHERE (username, id) > (?1, ?2) AND username < ?3 \
+const SEARCH: &str = "\
+    SELECT email_folded AS term, id FROM users \
+     WHERE (email_folded, id) > (?1, ?2) AND email_folded < CAST(?3 AS TEXT) \
+    UNION SELECT name_folded AS term, id FROM users \
+     WHERE (name_folded, id) > (?1, ?2) AND name_folded < CAST(?3 AS TEXT) \
+    UNION SELECT username AS term, id FROM users \
+     WHERE (username, id) > (?1, ?2) AND username < CAST(?3 AS TEXT) \
     ORDER BY term, id LIMIT ?4";
 
 /// A query with the filters on the account itself; a macro, for the types of what it takes differ.
@@ -60,14 +62,14 @@ struct Place {
     id: Vec<u8>,
 }
 
-pub(super) fn list(
+pub(crate) fn list(
     connection: &mut SqliteConnection,
     query: &UserQuery,
     after: Option<&UserCursor>,
     limit: usize,
 ) -> Result<Vec<User>, StoreError> {
     let Some(prefix) = &query.prefix else {
-        return newest(connection, query, after.map(|cursor| cursor.id), limit);
+        return newest(connection, query, after.map(|cursor| cursor.id), 0, limit);
     };
     // All of it sees one state.
     let found = connection.transaction(|connection| {
@@ -85,9 +87,11 @@ fn newest(
     connection: &mut SqliteConnection,
     query: &UserQuery,
     before: Option<UserId>,
+    passed_over: usize,
     limit: usize,
 ) -> Result<Vec<User>, StoreError> {
-    let (before, limit) = (before.map(stored_id), stored_number(limit));
+    let before = before.map(stored_id);
+    let (limit, offset) = (stored_number(limit), stored_number(passed_over));
     let rows = if let Some(company) = query.company {
         let of_company = members::company_id.eq(stored_id(company));
         let mut page = users::table
@@ -95,13 +99,14 @@ fn newest(
             .filter(of_company)
             .order(members::user_id.desc())
             .limit(limit)
+            .offset(offset)
             .into_boxed();
         if let Some(before) = before {
             page = page.filter(members::user_id.lt(before));
         }
         filtered!(page, query).select(UserRow::as_select()).load(connection)
     } else {
-        let mut page = users::table.order(users::id.desc()).limit(limit).into_boxed();
+        let mut page = users::table.order(users::id.desc()).limit(limit).offset(offset).into_boxed();
         if let Some(before) = before {
             page = page.filter(users::id.lt(before));
         }
@@ -115,8 +120,10 @@ fn few(connection: &mut SqliteConnection, query: &UserQuery) -> Result<Option<Ve
     if (query.role, query.is_active, query.company) == (None, None, None) {
         return Ok(None);
     }
-    let users = newest(connection, query, None, FEW + 1)?;
-    Ok((users.len() <= FEW).then_some(users))
+    if newest(connection, query, None, FEW, 1)?.is_empty() {
+        return newest(connection, query, None, 0, FEW).map(Some);
+    }
+    Ok(None)
 }
 
 fn search_few(users: Vec<User>, query: &UserQuery, after: Option<&UserCursor>, limit: usize) -> Vec<User> {
@@ -174,24 +181,29 @@ fn places(
     let places = sql_query(SEARCH)
         .bind::<Text, _>(&from.term)
         .bind::<Binary, _>(&from.id)
-        .bind::<Text, _>(format!("{prefix}{LAST}"))
+        .bind::<Binary, _>([prefix.as_bytes(), &[BEYOND]].concat())
         .bind::<BigInt, _>(stored_number(limit));
     Cached(places).load(connection)
 }
 
-/// Those at the places who meet the filters.
+/// Those at the places who meet the filters. Only members are looked for by a filter, lest the engine begin with all of one role.
 fn those_at(
     connection: &mut SqliteConnection,
     query: &UserQuery,
     places: &[Place],
 ) -> Result<HashMap<Vec<u8>, User>, StoreError> {
-    let mut page = users::table.filter(users::id.eq_any(places.iter().map(|place| &place.id))).into_boxed();
+    let mut ids: Vec<_> = places.iter().map(|place| place.id.clone()).collect();
     if let Some(company) = query.company {
         let of_company = members::table
-            .filter(members::user_id.eq(users::id))
+            .filter(members::user_id.eq_any(ids))
             .filter(members::company_id.eq(stored_id(company)));
-        page = page.filter(exists(of_company));
+        ids = of_company.select(members::user_id).load(connection).map_err(engine)?;
     }
-    let rows = filtered!(page, query).select(UserRow::as_select()).load::<UserRow>(connection);
-    rows.map_err(engine)?.into_iter().map(|row| Ok((row.id.clone(), User::try_from(row)?))).collect()
+    let rows = users::table.filter(users::id.eq_any(ids)).select(UserRow::as_select()).load(connection);
+    let users = rows.map_err(engine)?.into_iter().map(|row| Ok((row.id.clone(), User::try_from(row)?)));
+    let meets = |user: &User| {
+        query.role.is_none_or(|role| role == user.role)
+            && query.is_active.is_none_or(|is_active| is_active == user.is_active)
+    };
+    users.filter(|user| user.as_ref().map_or(true, |(_, user)| meets(user))).collect()
 }

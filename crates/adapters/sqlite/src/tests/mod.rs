@@ -1,7 +1,10 @@
 mod group_commit;
 mod log;
 mod open;
+mod row;
 mod statement;
+mod upgrade;
+mod user_list;
 mod writer;
 
 use std::{

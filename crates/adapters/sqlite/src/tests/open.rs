@@ -133,7 +133,7 @@ fn processes_that_start_at_once_migrate_once() {
         for start in starts {
             start.join().expect("no panic").expect("opens");
         }
-        Sqlite::revert_migration(&path, Options::default()).expect("reverted").expect("one was there");
+        while Sqlite::revert_migration(&path, Options::default()).expect("reverted").is_some() {}
     }
 }
 
