@@ -123,7 +123,8 @@ BEGIN
     IF to_regclass(full_name) IS NOT NULL THEN
         RETURN;
     END IF;
-    LOCK TABLE ONLY login_attempts IN SHARE UPDATE EXCLUSIVE MODE;
+    -- Who writes waits here, and not at the partition that it would have chosen by then, which refuses what is no longer its own.
+    LOCK TABLE ONLY login_attempts IN SHARE ROW EXCLUSIVE MODE;
     LOCK TABLE login_attempts_rest IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('CREATE TABLE %I (LIKE login_attempts)', made);
     EXECUTE format(

@@ -35,9 +35,9 @@ use portcullis_domain::{
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 use commit::Failure;
-use upkeep::Upkeep;
 pub use error::{MINIMUM_SERVER_VERSION, OpenError};
 pub use migration::Migration;
+use upkeep::Upkeep;
 
 /// How often a commit is tried that others were in the way of.
 const TRIES: u32 = 4;

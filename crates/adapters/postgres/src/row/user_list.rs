@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Candidates of one round trip at most.
-const MOST: usize = 10_000;
+const MOST: usize = 50_000;
 /// What a search goes through.
 const TERMS: [&str; 3] = ["email_folded", "name_folded", "username"];
 
@@ -37,6 +37,8 @@ struct Candidate {
     user: UserRow,
     #[diesel(sql_type = Text)]
     term: String,
+    #[diesel(sql_type = BigInt)]
+    number: i64,
 }
 
 pub(super) async fn list(
@@ -60,7 +62,8 @@ pub(super) async fn list(
 }
 
 /// Goes through the terms that begin with the prefix, in their order, and takes each user by the least of theirs. Which that is, the
-/// row alone says. Where many are passed over, the next round looks at more.
+/// row alone says: most of the others the server passes over, and the domain has the last word. Where many are passed over, the next
+/// round looks at more.
 async fn search(
     postgres: &Postgres,
     query: &UserQuery,
@@ -80,8 +83,8 @@ async fn search(
     loop {
         let statement = candidates(query, &prefix, place.clone(), count);
         let rows: Vec<Candidate> = statement.load(&mut connection).await.map_err(engine)?;
-        let is_last = rows.len() < count;
-        for Candidate { user, term } in rows {
+        let is_last = rows.last().is_none_or(|last| last.number < stored_number(count));
+        for Candidate { user, term, .. } in rows {
             let user = User::try_from(user)?;
             let is_least = query.term_of(&user).as_ref() == Some(&term);
             place = Some((term, user.id.into()));
@@ -114,8 +117,9 @@ pub(crate) fn newest_first(query: &UserQuery, after: Option<&UserCursor>, limit:
     builder.build(&format!("SELECT users.* FROM {from} WHERE {conditions} ORDER BY {id} DESC LIMIT {limit}"))
 }
 
-/// Whoever meets the filters, once for each term that begins with the prefix, in the order of terms and ids, after a place in it. Of
-/// each index one range is read, as far as the limit.
+/// Whoever meets the filters, by their least term that begins with the prefix, in the order of terms and ids, after a place in it. Of
+/// each index one range is read, until there are as many as the limit, those that are passed over among them; the last of these
+/// is there in any case, to go on after.
 pub(crate) fn candidates(
     query: &UserQuery,
     prefix: &str,
@@ -125,24 +129,38 @@ pub(crate) fn candidates(
     let mut builder = Builder::default();
     let (from, _) = builder.source(query);
     let filters = builder.filters(query);
+    // One of the two alone: the index begins to read at the one it is told first.
     let first = builder.bind(Value::Text(prefix.to_owned()));
+    let begin = match after {
+        Some((term, after)) if *term >= *prefix => {
+            let (term, after) = (builder.bind(Value::Text(term)), builder.bind(Value::Id(after)));
+            Begin::After(term, after)
+        }
+        _ => Begin::At(first.clone()),
+    };
     let beyond = beyond(prefix).map(|beyond| builder.bind(Value::Text(beyond)));
-    let after = after.map(|(term, id)| (builder.bind(Value::Text(term)), builder.bind(Value::Id(id))));
     let limit = builder.bind(Value::Count(stored_number(limit)));
     let ranges = TERMS.map(|column| {
         let mut conditions = filters.clone();
-        conditions.push(format!("users.{column} >= {first}"));
+        conditions.push(match &begin {
+            Begin::At(first) => format!("users.{column} >= {first}"),
+            Begin::After(term, id) => format!("(users.{column}, users.id) > ({term}, {id})"),
+        });
         conditions.extend(beyond.as_ref().map(|beyond| format!("users.{column} < {beyond}")));
-        conditions.extend(
-            after.as_ref().map(|(term, after)| format!("(users.{column}, users.id) > ({term}, {after})")),
-        );
         format!(
             "(SELECT users.*, users.{column} AS term FROM {from} WHERE {} ORDER BY users.{column}, users.id LIMIT {limit})",
             joined(&conditions)
         )
     });
     let ranges = ranges.join(" UNION ALL ");
-    builder.build(&format!("SELECT * FROM ({ranges}) AS candidates ORDER BY term, id LIMIT {limit}"))
+    let is_least =
+        TERMS.map(|column| format!("({column} >= {first} AND {column} < term) IS NOT TRUE")).join(" AND ");
+    builder.build(&format!(
+        "SELECT * FROM (
+            SELECT *, row_number() OVER (ORDER BY term, id) AS number FROM ({ranges}) AS ranges ORDER BY term, id LIMIT {limit}
+         ) AS candidates
+         WHERE number = {limit} OR {is_least} ORDER BY term, id"
+    ))
 }
 
 /// The least text that is greater than all that begin with the prefix, by their bytes; none where there is none.
@@ -170,6 +188,14 @@ enum Value {
     Count(i64),
 }
 
+/// Where a range begins.
+enum Begin {
+    /// At a text.
+    At(String),
+    /// After a text and an id.
+    After(String, String),
+}
+
 /// Numbers what is bound, as it is asked for.
 #[derive(Default)]
 struct Builder {
@@ -187,8 +213,9 @@ impl Builder {
         match query.company {
             Some(company) => {
                 let company = self.bind(Value::Id(company.into()));
-                let members =
-                    format!("members JOIN users ON users.id = members.user_id AND members.company_id = {company}");
+                let members = format!(
+                    "members JOIN users ON users.id = members.user_id AND members.company_id = {company}"
+                );
                 (members, "members.user_id")
             }
             None => ("users".to_owned(), "users.id"),

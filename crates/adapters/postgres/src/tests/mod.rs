@@ -2,10 +2,14 @@ mod commit;
 mod connection;
 mod feed;
 mod log;
+mod login_history;
 mod open;
 mod proxy;
 #[path = "../../tests/schema/mod.rs"]
 mod schema;
+mod upgrade;
+mod user_list;
+mod vacuum;
 
 use std::time::Duration;
 

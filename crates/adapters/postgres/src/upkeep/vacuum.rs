@@ -89,7 +89,11 @@ async fn run(server: Server, mut shredded: watch::Receiver<u64>) {
                 Err(reason) => {
                     pause = LONGEST_PAUSE.min(2 * pause);
                     let reason = error_text(reason.as_ref());
-                    tracing::warn!(reason, ?pause, "erased rows may still be in the database's files; trying again");
+                    tracing::warn!(
+                        reason,
+                        ?pause,
+                        "erased rows may still be in the database's files; trying again"
+                    );
                 }
             }
         }
