@@ -83,7 +83,7 @@ fn attempt(number: u128, user: u128, seconds: i64) -> LoginAttempt {
         user: id(user),
         at: at(seconds),
         origin: Origin::new(Some([127, 0, 0, 1].into()), Some("curl/8")),
-        failure: (number % 2 == 0).then_some(LoginFailure::InvalidPassword),
+        failure: number.is_multiple_of(2).then_some(LoginFailure::InvalidPassword),
     }
 }
 
@@ -91,7 +91,7 @@ fn access(number: u128, of: u128, seconds: i64) -> Access {
     Access {
         id: id(number),
         stream: stream(of),
-        actor: if number % 2 == 0 { Actor::System } else { Actor::User(Uuid::from_u128(9)) },
+        actor: if number.is_multiple_of(2) { Actor::System } else { Actor::User(Uuid::from_u128(9)) },
         what: Accessed::Listing,
         at: at(seconds),
     }
@@ -277,7 +277,7 @@ async fn a_membership_is_found_with_its_companys_name_and_moves_with_its_user() 
     assert_eq!(Companies::find(&store, id(1)).await.expect("read"), Some(renamed));
     let membership = Members::find(&store, id(3)).await.expect("read").expect("a member");
     assert_eq!((membership.member, membership.company_name.as_str()), (owner.clone(), "Acme"));
-    assert_eq!(store.list_owners(id(1), 9).await.expect("read"), [owner.clone()]);
+    assert_eq!(store.list_owners(id(1), 9).await.expect("read"), std::slice::from_ref(&owner));
 
     let of = |company: u128, after: Option<UserId>, limit| {
         let store = &store;
@@ -285,7 +285,7 @@ async fn a_membership_is_found_with_its_companys_name_and_moves_with_its_user() 
         async move { store.list_by_company(company, after, limit).await.expect("read") }
     };
     assert_eq!(of(1, None, 2).await, [member(1, 1), pending.clone()]);
-    assert_eq!(of(1, Some(id(2)), 2).await, [owner.clone()]);
+    assert_eq!(of(1, Some(id(2)), 2).await, std::slice::from_ref(&owner));
     put(&store, vec![RowChange::PutMember(member(1, 2)), RowChange::DeleteMember(id(2))]).await;
     assert_eq!(of(1, None, 9).await, [owner]);
     assert_eq!(of(2, None, 9).await, [member(1, 2), member(4, 2)]);

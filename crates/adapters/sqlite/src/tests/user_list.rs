@@ -76,7 +76,7 @@ async fn every_query_gives_those_who_meet_it_in_order_and_each_once_whatever_the
     const USERS: u128 = 1_500;
     let folder = Folder::new();
     let store = folder.open();
-    let company = |user: &User| 1 + u128::from(user.id.as_uuid().as_u128() % 40 == 0);
+    let company = |user: &User| 1 + u128::from(user.id.as_uuid().as_u128().is_multiple_of(40));
     let users: Vec<_> = (1..=USERS)
         .map(|number| {
             let mut user = user(number);
@@ -84,9 +84,10 @@ async fn every_query_gives_those_who_meet_it_in_order_and_each_once_whatever_the
             let spread = number * 7_919 % USERS;
             user.profile.email = Email::new(format!("J{spread}@example.com"));
             user.profile.name = PersonName::new(["J1", "j", "Öse J", "jo ann", "Zoë"][(number % 5) as usize]);
-            user.profile.username = (number % 3 == 0).then(|| Username::new(format!("j{}", spread / 2)));
-            user.role = if number % 300 == 0 { Role::Admin } else { Role::User };
-            user.is_active = number % 100 != 0;
+            user.profile.username =
+                number.is_multiple_of(3).then(|| Username::new(format!("j{}", spread / 2)));
+            user.role = if number.is_multiple_of(300) { Role::Admin } else { Role::User };
+            user.is_active = !number.is_multiple_of(100);
             user
         })
         .collect();
@@ -126,7 +127,7 @@ async fn a_changed_user_is_found_by_what_they_are_now() {
     signed_in.last_login_at = Some(super::row::at(1));
     for user in [&jane, &changed, &signed_in] {
         put(&store, vec![RowChange::PutUser(Box::new(user.clone()))]).await;
-        assert_eq!(find("user1").await, [user.clone()]);
+        assert_eq!(find("user1").await, std::slice::from_ref(user));
     }
     assert_eq!(find("JAN").await, []);
     assert_eq!(find("ZOË").await, [signed_in]);
