@@ -125,6 +125,10 @@ BEGIN
     END IF;
     -- Who writes waits here, and not at the partition that it would have chosen by then, which refuses what is no longer its own.
     LOCK TABLE ONLY login_attempts IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM login_attempts_rest WHERE at >= begins_at AND at < ends_at) THEN
+        -- So does who reads: who knows the partitions already, and not this one, would miss what moves into it.
+        LOCK TABLE ONLY login_attempts IN ACCESS EXCLUSIVE MODE;
+    END IF;
     LOCK TABLE login_attempts_rest IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('CREATE TABLE %I (LIKE login_attempts)', made);
     EXECUTE format(

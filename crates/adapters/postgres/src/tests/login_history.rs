@@ -98,6 +98,23 @@ async fn ten_replicas_make_one_partition_while_all_write_into_it() {
     assert_eq!(partitions(&other).await, [("login_attempts_2032_01".to_owned(), 300)]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_misses_what_moves_into_a_new_partition() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    let user = put_user(&database.bare().await, 1).await;
+    let start = time("2033-01-15T00:00:00Z");
+    for month in 0..24 {
+        let at = start.checked_add_months(Months::new(month)).expect("a time");
+        store.record(vec![attempt(user, at)]).await.expect("kept");
+        // While the partition is made.
+        for _ in 0..30 {
+            let listed = store.list_by_user(user, None, 100).await.expect("listed");
+            assert_eq!(listed.len(), month as usize + 1);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whole_months_are_dropped_and_the_rest_is_deleted() {
     let database = Database::new().await;
