@@ -367,6 +367,10 @@ contract! {
         a_hash_made_with_other_parameters_verifies_and_is_outdated,
         a_stored_hash_that_does_not_read_fails,
     ]
+    "`reads` says of a stored hash, without hashing, whether it can be checked: `verify` checks what reads and fails on what does not." => [
+        a_hash_that_reads_is_checked,
+        a_hash_that_does_not_read_is_said_not_to,
+    ]
     "When more is asked than the queue holds, the answer is `Busy` at once." => [
         more_than_the_queue_holds_is_told_busy,
         checks_that_are_given_up_leave_their_places_free,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use portcullis_domain::{
-    port::{Entropy, HashError, PasswordHasher, Verdict},
+    port::{Entropy, HashError, PasswordHasher, UnreadableHash, Verdict},
     value::{Password, PasswordHash},
 };
 use subtle::ConstantTimeEq;
@@ -90,6 +90,10 @@ impl PasswordHasher for FastPasswordHasher {
             (true, true) => Verdict::Match,
             (true, false) => Verdict::MatchOutdated,
         })
+    }
+
+    fn reads(&self, hash: &PasswordHash) -> Result<(), UnreadableHash> {
+        Parts::read(hash).map(drop).map_err(|_| UnreadableHash::Unsupported)
     }
 }
 

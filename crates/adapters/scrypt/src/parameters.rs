@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::cost::Cost;
+
 /// What a hash costs: RFC 7914's N (as its binary logarithm), r and p.
 ///
 /// The default, 2^15, 8 and 3, is one of the settings OWASP calls equivalent: 32 MiB and about 0.18 seconds of one core.
@@ -23,12 +25,6 @@ pub enum ParametersError {
 
 const MAX_LOG_N: u8 = 30;
 const MAX_MEMORY: u64 = 4 << 30;
-/// What a stored hash may take at most, if the present parameters do not take more themselves: four times the memory of
-/// OWASP's largest setting.
-const MAX_STORED_MEMORY: u64 = 512 << 20;
-/// What a stored hash may cost at most in time, in units of N·r·p: eight times OWASP's dearest setting.
-const MAX_STORED_WORK: u64 = 1 << 23;
-
 impl Parameters {
     /// Takes parameters from a configuration or a stored hash.
     pub fn new(log_n: u8, r: u32, p: u32) -> Result<Self, ParametersError> {
@@ -64,14 +60,19 @@ impl Parameters {
         self.p
     }
 
+    /// What one hash costs.
+    pub(crate) const fn cost(&self) -> Cost {
+        Cost { memory: self.memory(), work: self.work() }
+    }
+
     const fn work(&self) -> u64 {
         ((self.r as u64) << self.log_n).saturating_mul(self.p as u64)
     }
 
     /// What costs, together, as much time as `self` costs more than `stored`, to within a thirty-second of what `self` costs.
     /// It has the block size of `self` and never takes more memory, so that its time a unit of work is about the same.
-    pub(crate) fn supplement(&self, stored: &Self) -> Vec<Self> {
-        let mut missing = self.work().saturating_sub(stored.work());
+    pub(crate) fn supplement(&self, stored: &Cost) -> Vec<Self> {
+        let mut missing = self.work().saturating_sub(stored.work);
         let negligible = self.work() / 32;
         let mut supplement = Vec::new();
         for log_n in (1..=self.log_n).rev() {
@@ -85,13 +86,6 @@ impl Parameters {
             }
         }
         supplement
-    }
-
-    /// Whether a stored hash with these parameters may be checked where `self` is what new hashes are made with. Whoever can
-    /// plant a hash could otherwise take the machine's memory, or a thread for days.
-    pub(crate) fn allow(&self, stored: &Self) -> bool {
-        stored.memory() <= MAX_STORED_MEMORY.max(self.memory())
-            && stored.work() <= MAX_STORED_WORK.max(self.work())
     }
 }
 
@@ -107,6 +101,10 @@ mod tests {
 
     fn parameters(log_n: u8, r: u32, p: u32) -> Parameters {
         Parameters::new(log_n, r, p).expect("possible parameters")
+    }
+
+    fn allows(current: &Parameters, stored: &Parameters) -> bool {
+        stored.cost().is_affordable_beside(&current.cost())
     }
 
     #[test]
@@ -136,10 +134,10 @@ mod tests {
     fn a_stored_hash_may_cost_what_anybody_sane_once_configured_and_no_more() {
         let current = Parameters::default();
         for (log_n, r, p) in [(17, 8, 1), (14, 8, 5), (18, 8, 2), (1, 1, 1)] {
-            assert!(current.allow(&parameters(log_n, r, p)), "{log_n} {r} {p}");
+            assert!(allows(&current, &parameters(log_n, r, p)), "{log_n} {r} {p}");
         }
         for (log_n, r, p) in [(20, 8, 1), (19, 8, 1), (10, 8, 10_000), (15, 8, 100), (1, 1 << 23, 1)] {
-            assert!(!current.allow(&parameters(log_n, r, p)), "{log_n} {r} {p}");
+            assert!(!allows(&current, &parameters(log_n, r, p)), "{log_n} {r} {p}");
         }
     }
 
@@ -161,7 +159,7 @@ mod tests {
                 (15, 1, 20),
             ] {
                 let stored = parameters(stored.0, stored.1, stored.2);
-                let supplement = current.supplement(&stored);
+                let supplement = current.supplement(&stored.cost());
                 assert!(supplement.iter().all(|part| part.memory() <= current.memory()), "{supplement:?}");
                 let work = supplement.iter().map(Parameters::work).sum::<u64>();
                 let total = stored.work() + work;
@@ -172,13 +170,13 @@ mod tests {
                     assert!(total * 32 >= current.work() * 31, "{stored:?} {supplement:?}");
                 }
             }
-            assert_eq!(current.supplement(&current), []);
+            assert_eq!(current.supplement(&current.cost()), []);
         }
     }
 
     #[test]
     fn what_is_configured_now_is_always_allowed() {
         let large = parameters(21, 8, 1);
-        assert!(large.allow(&large));
+        assert!(allows(&large, &large));
     }
 }

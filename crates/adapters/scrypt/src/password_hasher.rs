@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use portcullis_domain::{
-    port::{Entropy, HashError, PasswordHasher, Verdict},
+    port::{Entropy, HashError, PasswordHasher, UnreadableHash, Verdict},
     value::{Password, PasswordHash},
 };
 
@@ -15,6 +15,7 @@ use crate::{
     hash::{Hash, OUTPUT_LENGTH, SALT_LENGTH, spend},
     parameters::Parameters,
     pool::{Durations, Pool, PoolError, WorkerLost},
+    stored::Stored,
 };
 
 /// What an operator may choose.
@@ -28,7 +29,7 @@ pub struct Settings {
     pub queue: usize,
 }
 
-/// Hashes passwords with scrypt on its own threads.
+/// Hashes passwords with scrypt on its own threads, and checks them against hashes of scrypt, argon2id, argon2i and bcrypt.
 pub struct Scrypt {
     parameters: Parameters,
     entropy: Arc<dyn Entropy>,
@@ -70,10 +71,11 @@ impl Scrypt {
         self.pool.durations()
     }
 
-    async fn matches(&self, password: &Password, hash: Hash) -> Result<bool, HashError> {
+    async fn matches(&self, password: &Password, hash: Stored) -> Result<bool, HashError> {
         let password = password.clone();
-        let large = (hash.parameters.memory() > self.parameters.memory()).then(|| Arc::clone(&self.large));
-        let supplement = self.parameters.supplement(&hash.parameters);
+        let cost = hash.cost();
+        let large = (cost.memory > self.parameters.memory()).then(|| Arc::clone(&self.large));
+        let supplement = self.parameters.supplement(&cost);
         let work = move || {
             // It guards nothing that a panic could leave half done.
             let turn = large.as_ref().map(|large| large.lock().unwrap_or_else(PoisonError::into_inner));
@@ -106,17 +108,21 @@ impl PasswordHasher for Scrypt {
     ) -> Result<Verdict, HashError> {
         let Some(stored) = hash else {
             // As much work as for a hash made now, and never a match.
-            self.matches(password, self.decoy.clone()).await?;
+            self.matches(password, Stored::Scrypt(self.decoy.clone())).await?;
             return Ok(Verdict::Mismatch);
         };
         let hash =
-            Hash::parse(stored, self.parameters).map_err(|error| HashError::Failed(Box::new(error)))?;
+            Stored::parse(stored, self.parameters).map_err(|error| HashError::Failed(Box::new(error)))?;
         let like_new = hash.is_like_new(self.parameters);
         Ok(match (self.matches(password, hash).await?, like_new) {
             (true, true) => Verdict::Match,
             (true, false) => Verdict::MatchOutdated,
             (false, _) => Verdict::Mismatch,
         })
+    }
+
+    fn reads(&self, hash: &PasswordHash) -> Result<(), UnreadableHash> {
+        Ok(Stored::parse(hash, self.parameters).map(drop)?)
     }
 }
 
@@ -198,6 +204,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_hash_that_somebody_brought_along_verifies_as_outdated() {
+        let scrypt = scrypt(cheap(), 1, 1);
+        for (brought, password) in [
+            ("$2b$04$abcdefghijklmnopqrstuuJqRuf8a1xwL37ZRPMsEZ2R5eHYIOa/O", "Tr4vel-light"),
+            (
+                "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+                "password",
+            ),
+        ] {
+            let (hash, password) = (PasswordHash::new(brought), Password::new(password));
+            assert_eq!(scrypt.reads(&hash), Ok(()));
+            assert_eq!(scrypt.verify(&password, Some(&hash)).await.expect("checks"), Verdict::MatchOutdated);
+            let other = Password::new("Tr4vel-heavy");
+            assert_eq!(scrypt.verify(&other, Some(&hash)).await.expect("checks"), Verdict::Mismatch);
+        }
+    }
+
+    #[tokio::test]
     #[expect(clippy::await_holding_lock, reason = "that it is held is what the hashing thread is to see")]
     async fn hashes_larger_than_the_present_ones_are_checked_one_at_a_time() {
         let old = scrypt(Parameters::new(5, 2, 3).expect("possible"), 1, 1);
@@ -254,14 +278,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stored_hash_that_is_not_of_scrypt_fails_before_any_work() {
+    async fn a_stored_hash_that_cannot_be_checked_fails_before_any_work() {
         let scrypt = scrypt(cheap(), 1, 1);
         let tail = "$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E";
         for (phc, expected) in [
-            (format!("$argon2id$v=19$m=65536,t=3,p=4{tail}"), StoredHashError::Algorithm),
+            (format!("$argon2d$v=19$m=65536,t=3,p=4{tail}"), StoredHashError::Algorithm),
             (format!("$scrypt$ln=20,r=8,p=1{tail}"), StoredHashError::TooExpensive),
         ] {
-            let failed = scrypt.verify(&password(), Some(&PasswordHash::new(phc))).await;
+            let hash = PasswordHash::new(phc);
+            assert_eq!(scrypt.reads(&hash), Err(expected.into()));
+            let failed = scrypt.verify(&password(), Some(&hash)).await;
             let Err(HashError::Failed(source)) = failed else { panic!("{failed:?}") };
             assert_eq!(source.downcast_ref(), Some(&expected));
         }

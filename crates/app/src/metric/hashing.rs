@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portcullis_domain::{
-    port::{HashError, PasswordHasher, Verdict},
+    port::{HashError, PasswordHasher, UnreadableHash, Verdict},
     value::{Password, PasswordHash},
 };
 use prometheus::Histogram;
@@ -63,6 +63,10 @@ impl PasswordHasher for TimedHasher {
         let started = Instant::now();
         self.note(started, self.inner.verify(password, hash).await)
     }
+
+    fn reads(&self, hash: &PasswordHash) -> Result<(), UnreadableHash> {
+        self.inner.reads(hash)
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +96,10 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
             Ok(Verdict::Match)
+        }
+
+        fn reads(&self, _: &PasswordHash) -> Result<(), UnreadableHash> {
+            Ok(())
         }
     }
 

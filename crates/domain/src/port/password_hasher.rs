@@ -13,6 +13,7 @@ use crate::value::{Password, PasswordHash};
 /// * A password verifies against its own hash and against no other password's; two hashes of one password differ.
 /// * Verifying against no hash fails, and takes as long as against a hash made now: who has an account cannot be told by time.
 /// * A hash made with other parameters still verifies, and is reported as outdated.
+/// * `reads` says of a stored hash, without hashing, whether it can be checked: `verify` checks what reads and fails on what does not.
 /// * When more is asked than the queue holds, the answer is `Busy` at once.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
@@ -25,6 +26,9 @@ pub trait PasswordHasher: Send + Sync {
         password: &'a Password,
         hash: Option<&'a PasswordHash>,
     ) -> Result<Verdict, HashError>;
+
+    /// Whether a password can be checked against this hash: whoever takes one over from elsewhere asks before it is stored.
+    fn reads(&self, hash: &PasswordHash) -> Result<(), UnreadableHash>;
 }
 
 /// What came of checking a password.
@@ -36,6 +40,17 @@ pub enum Verdict {
     MatchOutdated,
     /// It is not.
     Mismatch,
+}
+
+/// Why no password can be checked against a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum UnreadableHash {
+    /// It was made in a way that the hasher does not know, or is broken.
+    #[error("is no password hash that can be checked here")]
+    Unsupported,
+    /// Each check would take more memory or time than a server has to spare.
+    #[error("takes more memory or time to check than is allowed")]
+    TooExpensive,
 }
 
 /// A password was neither hashed nor checked.

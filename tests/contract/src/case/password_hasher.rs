@@ -146,6 +146,36 @@ pub async fn a_stored_hash_that_does_not_read_fails<H: PasswordHasherHarness>() 
     }
 }
 
+/// Whatever its parameters are.
+pub async fn a_hash_that_reads_is_checked<H: PasswordHasherHarness>() {
+    let harness = H::start().await;
+    let hasher = harness.hasher();
+    for maker in [hasher.clone(), harness.other_parameters()] {
+        let stored = hash(maker.as_ref(), RIGHT).await;
+        assert_eq!(hasher.reads(&stored), Ok(()));
+        assert_ne!(verify(hasher.as_ref(), RIGHT, Some(&stored)).await, Verdict::Mismatch);
+    }
+}
+
+/// Neither more nor less: whoever asks before storing is not told otherwise afterwards.
+pub async fn a_hash_that_does_not_read_is_said_not_to<H: PasswordHasherHarness>() {
+    let harness = H::start().await;
+    let hasher = harness.hasher();
+    let whole = hash(hasher.as_ref(), RIGHT).await;
+    let text = whole.expose();
+    let cuts = (0..text.len()).filter_map(|at| text.get(..at)).map(ToOwned::to_owned);
+    let others = ["$no-such-function$x=1$c2FsdA$aGFzaA", "plain", "\0", "$$$$$"].map(ToOwned::to_owned);
+    let mut unreadable = 0;
+    for text in cuts.chain(others) {
+        let stored = PasswordHash::new(text.as_str());
+        let outcome = hasher.verify(&Password::new(RIGHT), Some(&stored)).await;
+        let fails = matches!(outcome, Err(HashError::Failed(_)));
+        assert_eq!(hasher.reads(&stored).is_err(), fails, "{text:?}: {outcome:?}");
+        unreadable += usize::from(fails);
+    }
+    assert!(unreadable > 4, "a hash cut short reads");
+}
+
 /// Some are served, the others are told so and when to come back, and when the crowd is gone all is as before.
 pub async fn more_than_the_queue_holds_is_told_busy<H: PasswordHasherHarness>() {
     let harness = H::start().await;

@@ -8,7 +8,7 @@ use portcullis_contract::{Delivered, MailerHarness, PasswordHasherHarness, Token
 use portcullis_domain::{
     port::{
         AccessClaims, HashError, Mail, MailError, Mailer, PasswordHasher, RefreshClaims, TokenError, Tokens,
-        Verdict,
+        UnreadableHash, Verdict,
     },
     value::{Password, PasswordHash, Secret},
 };
@@ -84,7 +84,7 @@ impl<F: TokenFault> TokensHarness for TokensWith<F> {
 /// Enough work to be told from none, and from more than the queue holds.
 const ROUNDS: u32 = 500;
 
-/// Nobody's password is not checked at all.
+/// Nobody's password is not checked at all, and a hash is known by its first character.
 struct HurriedHasher(FastPasswordHasher);
 
 #[async_trait]
@@ -102,6 +102,10 @@ impl PasswordHasher for HurriedHasher {
             Some(hash) => self.0.verify(password, Some(hash)).await,
             None => Ok(Verdict::Mismatch),
         }
+    }
+
+    fn reads(&self, hash: &PasswordHash) -> Result<(), UnreadableHash> {
+        if hash.expose().starts_with('$') { Ok(()) } else { Err(UnreadableHash::Unsupported) }
     }
 }
 
@@ -243,6 +247,9 @@ crate::caught! {
     ]
     a_hasher_that_does_not_tell_old_parameters_is_caught: BrokenHasher, SoundHasher => [
         password_hasher::a_hash_made_with_other_parameters_verifies_and_is_outdated,
+    ]
+    a_hasher_that_takes_over_what_it_cannot_check_is_caught: BrokenHasher, SoundHasher => [
+        password_hasher::a_hash_that_does_not_read_is_said_not_to,
     ]
     a_careless_transport_is_caught: Mailbox<false>, Mailbox<true> => [
         mailer::subject_and_text_arrive_in_any_script,
