@@ -13,7 +13,7 @@ use crate::{
         Actor, EventData, EventType, NewEvent, StreamKind,
         personal::{self, Whence},
     },
-    id::{CompanyId, EventId, StreamId, SubjectId, UserId, uuid_v7},
+    id::{CompanyId, EventId, SessionId, StreamId, SubjectId, UserId, uuid_v7},
     port::{
         Accesses, AttemptCounters, Clock, Companies, Credentials, Entropy, EventStore, Invitations,
         LoginHistory, Members, OneTimeCodes, PasswordHasher, SessionCache, Sessions, StoreError, SubjectKeys,
@@ -135,6 +135,17 @@ pub struct Decision {
     pub events: Vec<UserEvent>,
     /// Rows that do not follow from the events.
     pub rows: Vec<RowChange>,
+}
+
+impl Decision {
+    /// The sessions that it ends by name.
+    pub(crate) fn revoked_sessions(&self) -> Vec<SessionId> {
+        let revoked = self.events.iter().filter_map(|event| match event {
+            UserEvent::SessionRevoked { session_ids, .. } => Some(session_ids),
+            _ => None,
+        });
+        revoked.flatten().copied().collect()
+    }
 }
 
 /// What a use case decided about one company.

@@ -1,9 +1,12 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    caller::named,
+    caller::{Caller, named},
+    commit::{Commit, CommitError, RowChange},
     event::Actor,
     id::{AccessId, StreamId},
+    identity::Identity,
+    port::StoreError,
 };
 
 named! {
@@ -33,4 +36,43 @@ pub struct Access {
     pub what: Accessed,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+impl Identity {
+    /// Records that a caller is about to be shown the personal data of others, in one commit; called before it is shown. A look at
+    /// oneself is not recorded.
+    pub(crate) async fn note_accesses(
+        &self,
+        caller: &Caller,
+        streams: impl IntoIterator<Item = StreamId> + Send,
+        what: Accessed,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let notes = streams.into_iter().filter_map(|stream| self.access(caller, stream, what, now));
+        let rows: Vec<_> = notes.collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        match self.ports().events.commit(Commit { rows, ..Commit::default() }).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+            // Nothing is expected of a stream and no key is claimed.
+            Err(error) => Err(StoreError::corrupt(error)),
+        }
+    }
+
+    /// The note of one look, for a commit that does more; `None` for a look at oneself.
+    pub(crate) fn access(
+        &self,
+        caller: &Caller,
+        stream: StreamId,
+        what: Accessed,
+        at: DateTime<Utc>,
+    ) -> Option<RowChange> {
+        if stream == caller.user.into() {
+            return None;
+        }
+        let id = self.new_id(at);
+        Some(RowChange::PutAccess(Access { id, stream, actor: caller.actor(), what, at }))
+    }
 }

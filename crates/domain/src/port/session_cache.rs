@@ -53,4 +53,6 @@ pub struct LiveSession {
     pub role: Role,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
+    /// When the store last noted that it was used.
+    pub seen_at: DateTime<Utc>,
 }

@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::Session;
@@ -9,6 +12,9 @@ use crate::{
     user::User,
     value::Secret,
 };
+
+/// How exactly a session's last use is kept: so often at most it is written down.
+const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Why a request has no caller.
 #[derive(Debug, Error)]
@@ -44,21 +50,27 @@ impl Identity {
         })?;
         let live = match self.cached_session(claims.session).await {
             Some(CachedSession::Revoked) => None,
-            Some(CachedSession::Live(live)) => Some(live),
-            None => self.find_live(claims.session).await?,
+            Some(CachedSession::Live(live)) if now < live.seen_at + SEEN_WITHIN => Some(live),
+            Some(CachedSession::Live(_)) | None => self.find_live(claims.session, now).await?,
         };
         let live = live.filter(|live| now < live.expires_at && live.user == claims.user);
         let LiveSession { user, role, .. } = live.ok_or(AuthenticateError::TokenInvalid)?;
         Ok(Caller { user, session: claims.session, permissions: role.permissions().to_vec() })
     }
 
-    /// Asks the store of a session and its account, and remembers what it says.
-    async fn find_live(&self, id: SessionId) -> Result<Option<LiveSession>, StoreError> {
-        let Some(session) = self.ports().sessions.find(id).await? else { return Ok(None) };
+    /// Asks the store of a session and its account, notes once a minute that it is used, and remembers what the store says.
+    async fn find_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<Option<LiveSession>, StoreError> {
+        let session = self.ports().sessions.find(id).await?;
+        let Some(session) = session.filter(|session| session.is_live(now)) else { return Ok(None) };
         let user = self.ports().users.find(session.user).await?;
         let Some(user) = user.filter(|user| user.is_active) else { return Ok(None) };
-        let live = LiveSession { user: user.id, role: user.role, expires_at: session.expires_at };
-        self.remember_session(id, live).await;
+        let mut seen_at = session.last_seen_at;
+        // A note that cannot be made hinders no request: the next one makes it.
+        if seen_at + SEEN_WITHIN <= now && self.ports().sessions.touch(id, now).await.is_ok() {
+            seen_at = now;
+        }
+        let live = LiveSession { user: user.id, role: user.role, expires_at: session.expires_at, seen_at };
+        self.remember_session(id, live).await?;
         Ok(Some(live))
     }
 

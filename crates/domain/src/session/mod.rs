@@ -2,16 +2,23 @@
 
 mod authenticate;
 mod cache;
+mod limit;
+mod list_sessions;
 mod login_attempt;
 mod refresh;
+mod revoke_session;
 mod sign_in;
 mod sign_out;
 
 use chrono::{DateTime, Utc};
 
 pub use authenticate::{AuthenticateError, Me};
+pub use limit::TooManySessions;
+pub use list_sessions::ListSessionsError;
 pub use login_attempt::{LoginAttempt, LoginFailure};
 pub use refresh::RefreshError;
+pub use revoke_session::RevokeSessionError;
+pub(crate) use revoke_session::decide as decide_revocation;
 pub use sign_in::{SignIn, SignInError, SignInName};
 pub use sign_out::SignOutError;
 

@@ -1,14 +1,14 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::{IssuedTokens, Session};
+use super::{IssuedTokens, Session, TooManySessions, limit::make_room};
 use crate::{
     caller::Origin,
     commit::RowChange,
     id::SessionId,
     identity::{Act, Decision, Identity, Policy, Tries},
     port::{AccessClaims, HashError, RefreshClaims, StoreError, Verdict},
-    user::{Credential, User, UserEvent},
+    user::{Credential, SessionEnd, User, UserEvent},
     value::{Email, Password, PasswordHash, Username, Violations},
 };
 
@@ -76,6 +76,9 @@ pub enum SignInError {
     /// The password was right, and the address is not verified yet.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,
+    /// The password was right, and the account has as many sessions as it may.
+    #[error(transparent)]
+    TooManySessions(#[from] TooManySessions),
     /// The password could not be checked.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -84,11 +87,13 @@ pub enum SignInError {
     Store(#[from] StoreError),
 }
 
-/// Decides a sign-in whose password was right.
+/// Decides a sign-in whose password was right. `others` are the account's sessions so far: those that ended by themselves go, since
+/// nobody else would ever delete them, and those beyond the limit end.
 pub(crate) fn decide(
     user: &User,
     policy: &Policy,
     session: Session,
+    others: &[Session],
     rehashed: Option<PasswordHash>,
     credential: &Credential,
 ) -> Result<Decision, SignInError> {
@@ -98,12 +103,20 @@ pub(crate) fn decide(
     if policy.email_verification && !user.is_verified {
         return Err(SignInError::EmailNotVerified);
     }
-    let upgrade =
-        rehashed.map(|password| RowChange::PutCredential(Credential { password, ..credential.clone() }));
-    Ok(Decision {
-        events: vec![UserEvent::LoggedIn { session_id: session.id }],
-        rows: upgrade.into_iter().chain([RowChange::PutSession(session)]).collect(),
-    })
+    let now = session.created_at;
+    let evicted = make_room(others, policy, now)?;
+    let gone = others.iter().filter(|other| !other.is_live(now)).map(|other| other.id);
+    let mut rows: Vec<_> = gone.chain(evicted.iter().copied()).map(RowChange::DeleteSession).collect();
+    rows.extend(
+        rehashed.map(|password| RowChange::PutCredential(Credential { password, ..credential.clone() })),
+    );
+    let mut events = Vec::new();
+    if !evicted.is_empty() {
+        events.push(UserEvent::SessionRevoked { session_ids: evicted, reason: SessionEnd::Evicted });
+    }
+    events.push(UserEvent::LoggedIn { session_id: session.id });
+    rows.push(RowChange::PutSession(session));
+    Ok(Decision { events, rows })
 }
 
 impl Identity {
@@ -124,12 +137,17 @@ impl Identity {
         loop {
             let now = self.now();
             let session = self.new_session(&user, origin, now);
-            let mut decision = decide(&user, self.policy(), session.clone(), rehashed.clone(), &credential)?;
-            decision.rows.extend(self.expired_sessions(&user, now).await?);
+            let others = self.ports().sessions.list_by_user(user.id).await?;
+            let decision =
+                decide(&user, self.policy(), session.clone(), &others, rehashed.clone(), &credential)?;
+            let evicted = decision.revoked_sessions();
             let key = self.data_key_of(&user).await?;
             let act = Act::own(user.id, origin, now);
             match self.record(user.id, Some(&user), &key, &act, decision).await {
-                Ok(_) => return Ok(self.issue_tokens(&user, &session, now)),
+                Ok(_) => {
+                    self.forget_ended(&evicted).await;
+                    return Ok(self.issue_tokens(&user, &session, now));
+                }
                 Err(error) => tries.again(error)?,
             }
             // Somebody changed the account meanwhile. If that was its password, the check above is void.
@@ -145,13 +163,6 @@ impl Identity {
             }
             (user, credential) = (fresh, current);
         }
-    }
-
-    /// The account's sessions that ended by themselves: nobody else would ever delete them.
-    async fn expired_sessions(&self, user: &User, now: DateTime<Utc>) -> Result<Vec<RowChange>, StoreError> {
-        let sessions = self.ports().sessions.list_by_user(user.id).await?;
-        let expired = sessions.into_iter().filter(|session| !session.is_live(now));
-        Ok(expired.map(|session| RowChange::DeleteSession(session.id)).collect())
     }
 
     async fn find_by_sign_in_name(&self, name: &SignInName) -> Result<Option<User>, StoreError> {
@@ -201,9 +212,9 @@ impl Identity {
         }
     }
 
-    /// A pair of tokens for a session at its generation.
+    /// A pair of tokens for a session at its generation; neither outlives it.
     pub(super) fn issue_tokens(&self, user: &User, session: &Session, now: DateTime<Utc>) -> IssuedTokens {
-        let policy = self.policy();
+        let access_expires_at = session.expires_at.min(now + self.policy().access_token_lifetime);
         let access = AccessClaims {
             token: self.new_id(now),
             user: user.id,
@@ -211,7 +222,7 @@ impl Identity {
             role: user.role,
             permissions: user.role.permissions().to_vec(),
             issued_at: now,
-            expires_at: now + policy.access_token_lifetime,
+            expires_at: access_expires_at,
         };
         let refresh = RefreshClaims {
             session: session.id,
@@ -221,7 +232,7 @@ impl Identity {
         };
         IssuedTokens {
             access: self.ports().tokens.issue_access(&access),
-            access_expires_in: policy.access_token_lifetime,
+            access_expires_in: (access_expires_at - now).to_std().unwrap_or_default(),
             refresh: self.ports().tokens.issue_refresh(&refresh),
             refresh_expires_in: (session.expires_at - now).to_std().unwrap_or_default(),
             session: session.id,
@@ -255,7 +266,7 @@ mod tests {
             changed_at: now,
             history: Vec::new(),
         };
-        decide(user, &policy, session, rehashed.map(PasswordHash::new), &credential)
+        decide(user, &policy, session, &[], rehashed.map(PasswordHash::new), &credential)
     }
 
     #[test]

@@ -129,6 +129,11 @@ impl User {
         Some(user)
     }
 
+    /// Whether they may administer the service now.
+    pub fn is_active_admin(&self) -> bool {
+        self.is_active && self.role == Role::Admin
+    }
+
     /// What the account is found by in a search, folded: its address, its name, and its username.
     pub fn search_terms(&self) -> Vec<String> {
         let username = self.profile.username.as_ref().map(|username| username.as_str().to_lowercase());

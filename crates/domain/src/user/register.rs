@@ -2,7 +2,7 @@ use thiserror::Error;
 
 use super::{Credential, Profile, User, UserCreated, UserEvent};
 use crate::{
-    caller::{Origin, Role},
+    caller::{Caller, Origin, Role},
     commit::{ClaimSpace, CommitError, RowChange},
     id::{OneTimeCodeId, UserId},
     identity::{Act, Decision, Identity, Policy},
@@ -147,13 +147,27 @@ pub(crate) fn decide(
 impl Identity {
     /// Registers a person. Unless the address needs no proof, a code is mailed to it.
     pub async fn register(&self, command: Register, origin: &Origin) -> Result<User, RegisterError> {
+        self.open_account(command, None, origin).await
+    }
+
+    /// Makes an account: for oneself, by the operator, or by the caller who administers.
+    pub(crate) async fn open_account(
+        &self,
+        command: Register,
+        by: Option<&Caller>,
+        origin: &Origin,
+    ) -> Result<User, RegisterError> {
         // The claims decide; asking first spares a taken address or name the cost of a hash.
         self.refuse_taken(&command.profile).await?;
         let password = self.ports().password_hasher.hash(&command.password).await?;
         let now = self.now();
         let prepared = Prepared { user_id: self.new_id(now), code_id: self.new_id(now), password };
         let id = prepared.user_id;
-        let act = if command.is_verified { Act::system(origin, now) } else { Act::own(id, origin, now) };
+        let act = match by {
+            Some(caller) => self.act_of(caller, origin, now).await?,
+            None if command.is_verified => Act::system(origin, now),
+            None => Act::own(id, origin, now),
+        };
 
         let entropy = self.ports().entropy.as_ref();
         let key = DataKey::generate(entropy);

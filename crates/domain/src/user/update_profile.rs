@@ -4,8 +4,10 @@ use thiserror::Error;
 
 use super::{Profile, User, UserEvent};
 use crate::{
+    audit::Accessed,
     caller::{Caller, Origin},
     commit::{ClaimSpace, CommitError},
+    id::UserId,
     identity::{Act, Decision, Identity, Tries},
     port::StoreError,
     value::{PersonName, Phone, ShortText, Username, Violations},
@@ -124,15 +126,33 @@ impl Identity {
         update: &ProfileUpdate,
         origin: &Origin,
     ) -> Result<User, UpdateProfileError> {
+        self.change_profile(caller, caller.user, update, origin).await
+    }
+
+    /// Changes a profile, the caller's own or another's, and notes that the caller is shown another's.
+    pub(crate) async fn change_profile(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        update: &ProfileUpdate,
+        origin: &Origin,
+    ) -> Result<User, UpdateProfileError> {
         let mut tries = Tries::few();
         loop {
-            let user = self.ports().users.find(caller.user).await?.ok_or(UpdateProfileError::NotFound)?;
-            let decision = decide(&user, update)?;
+            let user = self.ports().users.find(id).await?.ok_or(UpdateProfileError::NotFound)?;
+            let mut decision = decide(&user, update)?;
             if decision.events.is_empty() {
+                self.note_accesses(caller, [user.stream()], Accessed::Profile).await?;
                 return Ok(user);
             }
+            let now = self.now();
+            decision.rows.extend(self.access(caller, user.stream(), Accessed::Profile, now));
             let key = self.data_key_of(&user).await?;
-            let act = Act::own(caller.user, origin, self.now());
+            let act = if id == caller.user {
+                Act::own(id, origin, now)
+            } else {
+                self.act_of(caller, origin, now).await?
+            };
             match self.record(user.id, Some(&user), &key, &act, decision).await {
                 Ok(after) => return after.ok_or(UpdateProfileError::NotFound),
                 Err(CommitError::Taken { key }) if key.space() == ClaimSpace::Username => {
