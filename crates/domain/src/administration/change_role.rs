@@ -47,7 +47,9 @@ impl Identity {
         origin: &Origin,
     ) -> Result<User, ChangeRoleError> {
         caller.require(Permission::UserUpdateRole)?;
-        let done = self.administer((caller, origin), id, Some(Accessed::Profile), |found| decide(found, role)).await?;
+        let done = self
+            .administer((caller, origin), id, Some(Accessed::Profile), |found| decide(found, role))
+            .await?;
         let done = done.ok_or(ChangeRoleError::NotFound)?;
         self.forget_changed(&done.sessions).await;
         Ok(done.user)
@@ -71,9 +73,9 @@ mod tests {
 
     #[test]
     fn a_change_of_role_says_what_it_was() {
-        given([created()]).when(|user| decide(&found(user, false), Role::Moderator)).then([
-            UserEvent::RoleChanged { before: Role::User, after: Role::Moderator },
-        ]);
+        given([created()])
+            .when(|user| decide(&found(user, false), Role::Moderator))
+            .then([UserEvent::RoleChanged { before: Role::User, after: Role::Moderator }]);
     }
 
     #[test]

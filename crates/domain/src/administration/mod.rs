@@ -81,9 +81,7 @@ impl Identity {
                 return Ok(Some(Administered { user, sessions }));
             }
             let now = self.now();
-            decision
-                .rows
-                .extend(shown.and_then(|shown| self.access(caller, user.stream(), shown, now)));
+            decision.rows.extend(shown.and_then(|shown| self.access(caller, user.stream(), shown, now)));
             let key = self.data_key_of(&user).await?;
             let act = self.act_of(caller, origin, now).await?;
             let mut commit = Commit { guards: other_admin.into_iter().collect(), ..Commit::default() };

@@ -32,7 +32,9 @@ impl Identity {
     /// Lets somebody sign in again who was locked out for too many failures.
     pub async fn unlock(&self, caller: &Caller, id: UserId, origin: &Origin) -> Result<User, UnlockError> {
         caller.require(Permission::UserUpdate)?;
-        let done = self.administer((caller, origin), id, Some(Accessed::Profile), |_| Ok::<_, UnlockError>(decide())).await?;
+        let done = self
+            .administer((caller, origin), id, Some(Accessed::Profile), |_| Ok::<_, UnlockError>(decide()))
+            .await?;
         Ok(done.ok_or(UnlockError::NotFound)?.user)
     }
 }

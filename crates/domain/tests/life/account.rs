@@ -3,111 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::{
-    Identity, Policy, Ports,
+    Policy,
     audit::{AuditError, AuditReport, verify_log},
-    caller::{Caller, Origin, Permission},
+    caller::Permission,
     commit::{Commit, CommitError, Committed},
     event::{Event, StreamKind, Version},
     id::StreamId,
     port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead, Users},
-    seal::MasterKey,
-    session::{AuthenticateError, IssuedTokens, RefreshError, SignIn, SignInError},
-    testing::{ManualClock, SeededEntropy},
-    user::{
-        Patch, ProfileUpdate, Register, RegisterError, RegisterInput, UpdateProfileError, User, UserEvent,
-    },
-    value::{Email, Language, Password, Secret},
-    verification::{VerifyEmail, VerifyEmailError, code_digits},
+    session::{AuthenticateError, RefreshError, SignIn, SignInError},
+    user::{Patch, ProfileUpdate, RegisterError, UpdateProfileError, User, UserEvent},
+    value::{Email, Password},
+    verification::VerifyEmailError,
 };
 use portcullis_memory::Memory;
 
-const PASSWORD: &str = "Tr4vel-light";
-
-struct World {
-    identity: Identity,
-    clock: Arc<ManualClock>,
-    memory: Arc<Memory>,
-    origin: Origin,
-}
-
-impl World {
-    fn new(policy: Policy) -> Self {
-        let memory = Arc::new(Memory::new());
-        let clock = Arc::new(ManualClock::new());
-        let entropy = SeededEntropy::new(7);
-        let ports = Ports {
-            clock: clock.clone(),
-            master_key: MasterKey::generate(&entropy),
-            entropy: Arc::new(entropy),
-            ..memory.ports()
-        };
-        let origin = Origin::new(Some("203.0.113.7".parse().expect("an address")), Some("curl/8"));
-        Self { identity: Identity::new(ports, policy), clock, memory, origin }
-    }
-
-    /// A world in which nobody has to verify anything.
-    fn open() -> Self {
-        Self::new(Policy { email_verification: false, ..Policy::default() })
-    }
-
-    async fn register(&self, email: &str, username: Option<&str>) -> Result<User, RegisterError> {
-        let input = RegisterInput {
-            email: email.to_owned(),
-            password: Password::new(PASSWORD),
-            name: "Jane Doe".to_owned(),
-            username: username.map(str::to_owned),
-            phone: None,
-            business_type: None,
-            business_number: None,
-            industry: None,
-            region: None,
-            language: Language::En,
-        };
-        self.identity.register(Register::parse(input)?, &self.origin).await
-    }
-
-    async fn sign_in(&self, email: &str, password: &str) -> Result<IssuedTokens, SignInError> {
-        let command = SignIn::parse(Some(email.to_owned()), None, Password::new(password))?;
-        self.identity.sign_in(command, &self.origin).await
-    }
-
-    async fn signed_in(&self) -> (IssuedTokens, Caller) {
-        self.register("jane@example.com", Some("jane")).await.expect("registers");
-        let tokens = self.sign_in("jane@example.com", PASSWORD).await.expect("signs in");
-        let caller = self.identity.authenticate(&tokens.access).await.expect("authenticates");
-        (tokens, caller)
-    }
-
-    async fn refresh(&self, token: &Secret) -> Result<IssuedTokens, RefreshError> {
-        self.identity.refresh(token, &self.origin).await
-    }
-
-    async fn verify(&self, email: &str, code: &str) -> Result<(), VerifyEmailError> {
-        let command = VerifyEmail { email: email.to_owned(), code: Secret::new(code) };
-        self.identity.verify_email(command, &self.origin).await
-    }
-
-    async fn log(&self) -> Vec<Event> {
-        let items = self.memory.read_feed(FeedCursor::START, 1_000).await.expect("reads");
-        items.into_iter().map(|item| item.event).collect()
-    }
-
-    async fn types(&self) -> Vec<String> {
-        self.log().await.iter().map(|event| event.event.event_type.to_string()).collect()
-    }
-
-    /// The code that the newest verification mail would hold.
-    async fn mailed_code(&self, user: &User) -> String {
-        let key = self.identity.data_key(user.id.into()).await.expect("reads").expect("a key");
-        let events = self.log().await;
-        let read = |event: &Event| UserEvent::read(&event.event, Some(&key)).ok();
-        let code_id = events.iter().rev().filter_map(read).find_map(|event| match event {
-            UserEvent::VerificationRequested { code_id, .. } => Some(code_id),
-            _ => None,
-        });
-        code_digits(&key, code_id.expect("a code was asked for")).expose().to_owned()
-    }
-}
+use crate::world::{PASSWORD, World};
 
 fn wrong(code: &str) -> String {
     let number: u32 = code.parse().expect("digits");

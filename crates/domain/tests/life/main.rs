@@ -1,0 +1,6 @@
+//! Life with the use cases, on the memory adapter: what the pure rules cannot show by themselves.
+
+mod account;
+mod administration;
+mod session;
+mod world;
