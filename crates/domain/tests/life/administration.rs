@@ -16,7 +16,10 @@ use portcullis_domain::{
     user::{Patch, ProfileUpdate, RegisterError, UpdateProfileError, User},
 };
 
-use crate::world::{PASSWORD, World, input};
+use crate::{
+    meeting::meeting_of,
+    world::{PASSWORD, World, input},
+};
 
 const JANE: &str = "jane@example.com";
 
@@ -228,14 +231,14 @@ async fn active_admins(world: &World) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_admins_who_take_each_other_away_at_once_one_stays() {
-    for round in 0..50 {
-        let world = Arc::new(World::open());
+    for demotes in [true, false] {
+        let (world, meeting) = meeting_of(World::trusting(), 2);
         let first = world.official("admin@example.com", Role::Admin).await;
         let second = world.official("second@example.com", Role::Admin).await;
         let act = |caller: Caller, on: UserId| {
             let world = Arc::clone(&world);
             tokio::spawn(async move {
-                if round % 2 == 0 {
+                if demotes {
                     let done = world.identity.change_role(&caller, on, Role::User, &world.origin).await;
                     done.map_err(|error| assert!(matches!(error, ChangeRoleError::LastAdmin(_)), "{error}"))
                 } else {
@@ -244,46 +247,56 @@ async fn of_two_admins_who_take_each_other_away_at_once_one_stays() {
                 }
             })
         };
+        meeting.expect(2);
         let both = [act(first.clone(), second.user), act(second, first.user)];
         let mut done = 0;
         for task in both {
             done += usize::from(task.await.expect("does not panic").is_ok());
         }
-        assert_eq!((done, active_admins(&world).await), (1, 1), "round {round}");
+        assert_eq!((done, active_admins(&world).await), (1, 1));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_session_survives_a_deactivation_that_sign_ins_race() {
+    let (mut signed_in, mut refused) = (0, 0);
     for _ in 0..20 {
-        let (world, admin, jane) = staffed().await;
-        let world = Arc::new(world);
-        let sign_ins = (0..8).map(|_| {
+        let (world, meeting) = meeting_of(World::trusting(), 5);
+        let admin = world.official("admin@example.com", Role::Admin).await;
+        let jane = world.register(JANE, None).await.expect("registers").id;
+        meeting.expect(5);
+        let sign_ins = (0..4).map(|_| {
             let world = Arc::clone(&world);
             tokio::spawn(async move { world.sign_in(JANE, PASSWORD).await })
         });
         let sign_ins: Vec<_> = sign_ins.collect();
-        tokio::task::yield_now().await;
         world.identity.deactivate(&admin, jane, &world.origin).await.expect("deactivates");
         for sign_in in sign_ins {
             match sign_in.await.expect("does not panic") {
                 Ok(tokens) => {
-                    let refused = world.identity.authenticate(&tokens.access).await;
-                    assert!(matches!(refused, Err(AuthenticateError::TokenInvalid)));
+                    signed_in += 1;
+                    let dead = world.identity.authenticate(&tokens.access).await;
+                    assert!(matches!(dead, Err(AuthenticateError::TokenInvalid)));
                 }
-                Err(error) => assert!(matches!(error, SignInError::AccountDisabled), "{error}"),
+                Err(error) => {
+                    refused += 1;
+                    assert!(matches!(error, SignInError::AccountDisabled), "{error}");
+                }
             }
         }
         assert!(world.identity.list_sessions_of(&admin, jane).await.expect("reads").is_empty());
         let last = world.history(jane).await.pop().expect("events");
         assert_eq!(last.event.event_type.as_str(), "user.deactivated");
     }
+    assert!(signed_in > 0 && refused > 0, "{signed_in} before it and {refused} after it: no race at all");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deactivations_that_race_are_one_event() {
-    let (world, admin, jane) = staffed().await;
-    let world = Arc::new(world);
+    let (world, meeting) = meeting_of(World::trusting(), 8);
+    let admin = world.official("admin@example.com", Role::Admin).await;
+    let jane = world.register(JANE, None).await.expect("registers").id;
+    meeting.expect(8);
     let racers = (0..8).map(|_| {
         let (world, admin) = (Arc::clone(&world), admin.clone());
         tokio::spawn(async move { world.identity.deactivate(&admin, jane, &world.origin).await })

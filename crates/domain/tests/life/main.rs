@@ -2,5 +2,6 @@
 
 mod account;
 mod administration;
+mod meeting;
 mod session;
 mod world;

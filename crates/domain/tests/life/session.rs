@@ -22,7 +22,10 @@ use portcullis_domain::{
 use portcullis_memory::LocalSessionCache;
 use tokio::sync::Notify;
 
-use crate::world::{PASSWORD, World};
+use crate::{
+    meeting::meeting_of,
+    world::{PASSWORD, World},
+};
 
 const JANE: &str = "jane@example.com";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -147,8 +150,9 @@ async fn where_the_policy_is_to_reject_one_session_too_many_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_ins_that_race_end_with_no_more_sessions_than_allowed() {
     for session_limit in [SessionLimit::EvictOldest, SessionLimit::Reject] {
-        let world = Arc::new(World::new(Policy { session_limit, ..World::trusting() }));
+        let (world, meeting) = meeting_of(Policy { session_limit, ..World::trusting() }, 16);
         world.register(JANE, None).await.expect("registers");
+        meeting.expect(16);
         let racers = (0..16).map(|_| {
             let world = Arc::clone(&world);
             tokio::spawn(async move { world.sign_in(JANE, PASSWORD).await })
