@@ -18,7 +18,7 @@ test *arguments:
 
 # The end-to-end tests of accounts, sessions, races and hostile input on PostgreSQL, Redis and RabbitMQ; the others name the stack they run on, or look into a SQLite file
 test-scale:
-    E2E_STACK=scale ./scripts/test -p portcullis-cli --test e2e -- account:: session:: race:: hostile:: --skip crash:: --skip replicas:: --skip chaos::
+    E2E_STACK=scale ./scripts/test -p portcullis-cli --test e2e -- account:: session:: sessions:: admin:: permission:: race:: hostile:: --skip crash:: --skip replicas:: --skip chaos::
 
 # Start PostgreSQL, Redis and RabbitMQ and print their variables: `eval "$(just up)"`
 up:

@@ -109,6 +109,21 @@ impl Client {
         self.send(self.request(Method::PUT, path).bearer_auth(access).json(body)).await
     }
 
+    pub(crate) async fn delete(&self, path: &str, access: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path).bearer_auth(access)).await
+    }
+
+    /// A POST with a token.
+    pub(crate) async fn act(&self, path: &str, access: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).bearer_auth(access).json(body)).await
+    }
+
+    /// Makes an administrator by the command line, and signs them in.
+    pub(crate) async fn admin(&self, server: &Server, email: &str) -> Tokens {
+        server.make_admin(email);
+        self.login(email, PASSWORD).await.tokens()
+    }
+
     pub(crate) async fn register(&self, email: &str) -> Answer {
         self.post("/auth/register", &json!({"email": email, "password": PASSWORD, "name": "Jane Doe"})).await
     }

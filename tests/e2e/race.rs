@@ -15,7 +15,7 @@ const SLOW_HASH: (&str, &str) = ("SCRYPT_LOG_N", "14");
 const PATIENT: (&str, &str) = ("REQUEST_TIMEOUT_SECONDS", "60");
 
 /// Sends one request from each of these clients at one moment, over connections that are open already.
-async fn at_once<F>(clients: Vec<Client>, request: impl Fn(Client, usize) -> F) -> Vec<Answer>
+pub(crate) async fn at_once<F>(clients: Vec<Client>, request: impl Fn(Client, usize) -> F) -> Vec<Answer>
 where
     F: Future<Output = Answer> + Send + 'static,
 {
@@ -39,13 +39,13 @@ where
     answers
 }
 
-fn clients(server: &Server, count: usize) -> Vec<Client> {
+pub(crate) fn clients(server: &Server, count: usize) -> Vec<Client> {
     (0..count).map(|_| Client::of(server)).collect()
 }
 
 /// How many of the answers are of this status; each other one must be this error.
 #[track_caller]
-fn winners(answers: &[Answer], status: u16, (error_status, code): (u16, &str)) -> usize {
+pub(crate) fn winners(answers: &[Answer], status: u16, (error_status, code): (u16, &str)) -> usize {
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == status);
     for answer in lost {
         answer.expect_error(error_status, code);
@@ -54,7 +54,7 @@ fn winners(answers: &[Answer], status: u16, (error_status, code): (u16, &str)) -
 }
 
 #[track_caller]
-fn intact(server: &Server) -> String {
+pub(crate) fn intact(server: &Server) -> String {
     let output = server.command(&["audit", "verify"]).output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
@@ -264,7 +264,8 @@ async fn of_64_guesses_at_once_with_the_right_one_among_them_no_more_than_five_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_account_signs_in_32_times_at_once() {
-    let server = Server::start_with(&[("ENABLE_EMAIL_VERIFICATION", "false")]);
+    let server =
+        Server::start_with(&[("ENABLE_EMAIL_VERIFICATION", "false"), ("MAX_SESSIONS_PER_USER", "200")]);
     let client = Client::of(&server);
     client.register("jane@example.com").await.expect(201);
     for round in 1..=3 {

@@ -10,7 +10,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::stack::{self, Place};
+use crate::{
+    client::PASSWORD,
+    stack::{self, Place},
+};
 
 /// How long anything that happens at once may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,6 +93,17 @@ impl Server {
         let mut command = portcullis(self.folder());
         command.args(arguments).envs(self.settings.iter().cloned());
         command
+    }
+
+    /// Makes an administrator by the command line, with the password of all tests.
+    pub(crate) fn make_admin(&self, email: &str) {
+        let arguments = ["admin", "create", "--email", email, "--name", "Ada Min", "--password-stdin"];
+        let mut command = self.command(&arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+        let mut input = child.stdin.take().expect("piped");
+        writeln!(input, "{PASSWORD}").expect("it reads");
+        drop(input);
+        assert!(child.wait().expect("it ends").success(), "no administrator was made");
     }
 
     /// `kill -9`, and waits until it is gone.

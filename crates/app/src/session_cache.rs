@@ -13,7 +13,7 @@ use crate::metric::{CacheLevel, CacheMetrics};
 
 /// How long the first level remembers. A revocation reaches it at once by news from the second; should the news be lost, it is
 /// noticed this much later.
-const FIRST_LEVEL: Duration = Duration::from_secs(2);
+const FIRST_LEVEL: Duration = Duration::from_secs(1);
 
 /// A first level in front of a shared second one.
 pub(crate) struct TwoLevels {
@@ -57,9 +57,16 @@ impl SessionCache for TwoLevels {
     }
 
     async fn forget(&self, sessions: &[SessionId]) -> Result<(), StoreError> {
+        // The second level first, or a request in between would bring what it says back to the first.
+        let forgotten = self.second.forget(sessions).await;
         self.first.forget(sessions).await?;
-        self.second.forget(sessions).await
+        forgotten
     }
+}
+
+/// Takes news of a session whose account has changed on another replica.
+pub(crate) async fn heard_changed(first: &LocalSessionCache, session: SessionId) {
+    let _ = first.forget(&[session]).await;
 }
 
 /// Takes news of a revocation on another replica.

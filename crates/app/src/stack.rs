@@ -10,7 +10,8 @@ use portcullis_domain::{
     id::SessionId,
     key_ring::{KeyRingError, open_key_ring},
     port::{
-        AttemptCounters, Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache, StoreError, Subscriptions,
+        AttemptCounters, Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache, StoreError,
+        Subscriptions,
     },
     seal::MasterKey,
 };
@@ -310,6 +311,7 @@ fn session_cache(redis: &Arc<Redis>, metrics: CacheMetrics) -> Arc<dyn SessionCa
         while let Some(revocation) = news.next().await {
             match revocation {
                 Revocation::Of(session) => session_cache::heard(&told, session).await,
+                Revocation::Changed(session) => session_cache::heard_changed(&told, session).await,
                 Revocation::Missed => told.clear(),
             }
         }

@@ -47,6 +47,8 @@ codes! {
     TokenExpired = "USER_1005", "TOKEN_EXPIRED";
     /// A token that is missing, malformed, forged, revoked or meant for something else.
     TokenInvalid = "USER_1006", "TOKEN_INVALID";
+    /// The caller may not do it; `details.required` names the permission.
+    PermissionDenied = "USER_1007", "PERMISSION_DENIED";
     /// A code that is wrong, used or expired.
     CodeInvalid = "USER_1008", "CODE_INVALID";
     /// No such user.
@@ -59,14 +61,20 @@ codes! {
     InvalidEmailFormat = "USER_1104", "INVALID_EMAIL_FORMAT";
     /// The username has an account.
     UsernameAlreadyExists = "USER_1105", "USERNAME_ALREADY_EXISTS";
+    /// No such session of one's own.
+    SessionNotFound = "USER_1201", "SESSION_NOT_FOUND";
     /// Refresh after the session ended or ran out.
     SessionExpired = "USER_1202", "SESSION_EXPIRED";
+    /// As many sessions as an account may have, where none of them ends for another one.
+    TooManySessions = "USER_1203", "TOO_MANY_SESSIONS";
     /// A rotated refresh token came back.
     RefreshTokenReused = "USER_1204", "REFRESH_TOKEN_REUSED";
     /// The request does not have the shape or the values it must.
     ValidationFailed = "COMMON_9001", "VALIDATION_FAILED";
     /// More requests than one address may make in a time.
     RateLimited = "COMMON_9002", "RATE_LIMITED";
+    /// The request is valid, and what is there forbids it; `details.reason` says what.
+    StateConflict = "COMMON_9001", "VALIDATION_FAILED";
     /// Unknown path.
     NotFound = "COMMON_9003", "NOT_FOUND";
     /// The path does not know the method.

@@ -1,5 +1,6 @@
 //! Several services on one PostgreSQL, Redis and RabbitMQ: to their users they are one.
 
+mod administration;
 mod broker;
 mod limit;
 mod line;

@@ -1,4 +1,4 @@
-//! News of revoked sessions, from every replica to every replica.
+//! News of sessions that were revoked or whose account has changed, from every replica to every replica.
 
 use std::{
     pin::Pin,
@@ -26,6 +26,8 @@ const WAITING: usize = 1_024;
 pub enum Revocation {
     /// A session has ended, on whichever replica.
     Of(SessionId),
+    /// A session lives, and its account has changed: what is remembered of it is to be forgotten.
+    Changed(SessionId),
     /// Some may have been missed before this: whatever is remembered of sessions is to be forgotten. Comes first of all, after
     /// each outage once the server is listened to again, and when a listener was too slow.
     Missed,
@@ -49,7 +51,7 @@ impl std::fmt::Debug for Revocations {
 }
 
 impl Redis {
-    /// Sessions revoked from now on, by any replica (this one too), from a connection of its own that is made again by itself.
+    /// Sessions revoked or changed from now on, by any replica (this one too), from a connection of its own that is made again by itself.
     /// For a cache in front of this one. Goes on until it is dropped.
     pub fn revocations(&self) -> Revocations {
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -62,6 +64,11 @@ impl Redis {
 /// The channel's name.
 pub(crate) fn channel(prefix: &str) -> String {
     format!("{prefix}revocations")
+}
+
+/// The name of the channel for sessions that live and whose account has changed.
+pub(crate) fn change_channel(prefix: &str) -> String {
+    format!("{prefix}changes")
 }
 
 /// What is published: the sessions' ids, one after the other.
@@ -132,7 +139,8 @@ async fn listen(server: Server, options: Options, mut listener: Listener) {
 async fn subscribe(server: &Server, options: &Options) -> Result<PubSub, String> {
     let subscription = timeout(options.start_timeout, async {
         let mut subscription = server.client().get_async_pubsub().await?;
-        subscription.subscribe(channel(&options.key_prefix)).await?;
+        let prefix = &options.key_prefix;
+        subscription.subscribe(&[channel(prefix), change_channel(prefix)]).await?;
         RedisResult::Ok(subscription)
     });
     match subscription.await {
@@ -144,12 +152,13 @@ async fn subscribe(server: &Server, options: &Options) -> Result<PubSub, String>
 /// Passes on what comes until the connection is lost. One that is silent is asked now and then: it may be lost too.
 async fn follow(subscription: PubSub, options: &Options, listener: &mut Listener) {
     let (mut sink, mut messages) = subscription.split();
+    let changes = change_channel(&options.key_prefix);
     let mut tick = interval(options.probe_interval.max(Duration::from_millis(1)));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             message = messages.next() => match message {
-                Some(message) => pass_on(&message, listener),
+                Some(message) => pass_on(&message, &changes, listener),
                 None => return,
             },
             _ = tick.tick() => {
@@ -163,9 +172,10 @@ async fn follow(subscription: PubSub, options: &Options, listener: &mut Listener
     }
 }
 
-fn pass_on(message: &Msg, listener: &mut Listener) {
+fn pass_on(message: &Msg, changes: &str, listener: &mut Listener) {
+    let news = if message.get_channel_name() == changes { Revocation::Changed } else { Revocation::Of };
     for session in sessions(message.get_payload_bytes()) {
-        listener.tell(Revocation::Of(session));
+        listener.tell(news(session));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Redis, connection::Urgency, milliseconds_at_least, milliseconds_at_m
 /// What the key of a revoked session holds; the scripts know it too.
 const REVOKED: &[u8] = b"-";
 /// What the value of a live session begins with. Another layout gets another.
-const LIVE: u8 = b'+';
+const LIVE: u8 = b'=';
 /// Of more at a time, others would feel the script.
 const BATCH: usize = 500;
 
@@ -71,18 +71,22 @@ impl SessionCache for Redis {
     async fn forget(&self, sessions: &[SessionId]) -> Result<(), StoreError> {
         for sessions in sessions.chunks(BATCH) {
             let keys = self.session_keys(sessions);
-            let forget = |connection| async move { script::FORGET.run::<()>(connection, &keys, &[]).await };
+            let channel = revocation::change_channel(&self.options.key_prefix);
+            let arguments = [channel.into(), revocation::message(sessions)];
+            let forget =
+                |connection| async move { script::FORGET.run::<()>(connection, &keys, &arguments).await };
             self.connections.call(Urgency::Security, forget).await?;
         }
         Ok(())
     }
 }
 
-/// The mark, the user, the end in microseconds, and the role's name.
+/// The mark, the user, the end and the last use in microseconds, and the role's name.
 fn write(live: LiveSession) -> Vec<u8> {
     let mut value = vec![LIVE];
     value.extend(live.user.as_uuid().as_bytes());
     value.extend(live.expires_at.timestamp_micros().to_be_bytes());
+    value.extend(live.seen_at.timestamp_micros().to_be_bytes());
     value.extend(live.role.as_str().as_bytes());
     value
 }
@@ -94,11 +98,13 @@ fn read(value: &[u8]) -> Option<CachedSession> {
     }
     let (mark, value) = value.split_first()?;
     let (user, value) = value.split_first_chunk()?;
-    let (expires_at, role) = value.split_first_chunk()?;
+    let (expires_at, value) = value.split_first_chunk()?;
+    let (seen_at, role) = value.split_first_chunk()?;
     let live = LiveSession {
         user: UserId::new(Uuid::from_bytes(*user)),
         role: Role::from_name(std::str::from_utf8(role).ok()?)?,
         expires_at: DateTime::from_timestamp_micros(i64::from_be_bytes(*expires_at))?,
+        seen_at: DateTime::from_timestamp_micros(i64::from_be_bytes(*seen_at))?,
     };
     (*mark == LIVE).then_some(CachedSession::Live(live))
 }
@@ -113,6 +119,7 @@ mod tests {
             user: UserId::new(Uuid::from_u128(7)),
             role: Role::Admin,
             expires_at: DateTime::UNIX_EPOCH,
+            seen_at: DateTime::UNIX_EPOCH - chrono::TimeDelta::seconds(1),
         };
         let value = write(live);
         assert_eq!(read(&value), Some(CachedSession::Live(live)));
@@ -125,5 +132,8 @@ mod tests {
         other = value;
         other.extend(b"istrator");
         assert_eq!(read(&other), None, "a role that is not known here");
+        // As versions wrote it that did not keep when a session was used.
+        let before = [b"+", live.user.as_uuid().as_bytes().as_slice(), &[0; 8], b"admin"].concat();
+        assert_eq!(read(&before), None);
     }
 }

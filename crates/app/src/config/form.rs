@@ -6,7 +6,7 @@ use std::{
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 use ipnet::{IpNet, Ipv4Net};
-use portcullis_domain::{seal::MasterKey, value::Email};
+use portcullis_domain::{identity::SessionLimit, seal::MasterKey, value::Email};
 use tracing_subscriber::filter::Targets;
 use url::{Host, Url};
 
@@ -178,6 +178,11 @@ pub(super) fn environment() -> Form<Environment> {
 /// How log lines look.
 pub(super) fn log_format() -> Form<LogFormat> {
     one_of([("human", LogFormat::Human), ("json", LogFormat::Json)])
+}
+
+/// What happens to a sign-in beyond the allowed sessions.
+pub(super) fn session_limit() -> Form<SessionLimit> {
+    one_of([("evict_oldest", SessionLimit::EvictOldest), ("reject", SessionLimit::Reject)])
 }
 
 fn one_of<T: Copy + 'static, const N: usize>(choices: [(&'static str, T); N]) -> Form<T> {

@@ -3,12 +3,10 @@
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 14] = [
+pub(super) const NAMES: [&str; 12] = [
     "TOKEN_FORMAT",
     "MAX_LOGIN_ATTEMPTS",
     "ACCOUNT_LOCKOUT_DURATION_MINUTES",
-    "MAX_SESSIONS_PER_USER",
-    "SESSION_LIMIT_POLICY",
     "ENABLE_PASSWORD_HISTORY",
     "LOG_DIR",
     "LOG_KEEP_DAYS",

@@ -39,6 +39,9 @@ impl Config {
             access_token_lifetime: self.access_token_lifetime,
             refresh_token_lifetime: self.refresh_token_lifetime,
             refresh_reuse_leeway: self.refresh_reuse_leeway,
+            session_max_age: self.session_max_age,
+            max_sessions: self.max_sessions,
+            session_limit: self.session_limit,
             email_verification: self.email_verification,
             ..Policy::default()
         }

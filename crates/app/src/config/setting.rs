@@ -4,7 +4,7 @@
 use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use portcullis_domain::{seal::MasterKey, value::Email};
+use portcullis_domain::{identity::SessionLimit, seal::MasterKey, value::Email};
 use tracing_subscriber::filter::Targets;
 use url::{Host, Url};
 
@@ -136,6 +136,14 @@ settings! {
         refresh_token_lifetime: Duration = plain("REFRESH_TOKEN_EXPIRE_DAYS", "7", form::span(DAYS, 1..=365));
         /// How long after a refresh the token before it still works, in seconds: for a client whose answer was lost. 0 for not at all.
         refresh_reuse_leeway: Duration = plain("REFRESH_REUSE_LEEWAY_SECONDS", "10", form::span(SECONDS, 0..=300));
+    }
+    "Sessions" {
+        /// How many sessions an account may have at a time.
+        max_sessions: u32 = plain("MAX_SESSIONS_PER_USER", "5", form::number(1..=200));
+        /// What happens to a sign-in beyond them: `evict_oldest` ends the session that was not used for longest, `reject` refuses the sign-in.
+        session_limit: SessionLimit = plain("SESSION_LIMIT_POLICY", "evict_oldest", form::session_limit());
+        /// How long a session may last however much it is used, in days.
+        session_max_age: Duration = plain("SESSION_MAX_AGE_DAYS", "90", form::span(DAYS, 1..=3650));
     }
     "Passwords" {
         /// scrypt's cost, as a power of two. One hash takes `128 · r · 2^log_n` bytes, 32 MiB by default.

@@ -1,6 +1,8 @@
 //! The one place where failures become answers: which code, which status, which details. A new failure of a use case breaks
 //! the build here.
 
+mod administration;
+
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use poem::{
@@ -13,15 +15,20 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse, Object,
-    error::{AuthorizationError, ContentTypeError},
+    error::{AuthorizationError, ContentTypeError, ParseParamError},
     payload::{Json, Payload},
     registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::Type,
 };
 use portcullis_domain::{
+    administration::LastAdmin,
+    caller::PermissionDenied,
     code::Code,
     port::{HashError, Source, StoreError},
-    session::{AuthenticateError, RefreshError, SignInError, SignOutError},
+    session::{
+        AuthenticateError, ListSessionsError, RefreshError, RevokeOtherSessionsError, RevokeSessionError,
+        SignInError, SignOutError,
+    },
     user::{GetProfileError, RegisterError, UpdateProfileError},
     value::{PasswordRule, Violations},
     verification::VerifyEmailError,
@@ -71,10 +78,13 @@ const fn status(code: Code) -> StatusCode {
         | Code::TokenInvalid
         | Code::SessionExpired
         | Code::RefreshTokenReused => StatusCode::UNAUTHORIZED,
-        Code::AccountDisabled | Code::EmailNotVerified => StatusCode::FORBIDDEN,
-        Code::UserNotFound | Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AccountDisabled | Code::EmailNotVerified | Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::UserNotFound | Code::SessionNotFound | Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Code::EmailAlreadyExists | Code::UsernameAlreadyExists => StatusCode::CONFLICT,
+        Code::EmailAlreadyExists
+        | Code::UsernameAlreadyExists
+        | Code::TooManySessions
+        | Code::StateConflict => StatusCode::CONFLICT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -91,16 +101,20 @@ const fn message(code: Code) -> &'static str {
         Code::EmailNotVerified => "The e-mail address is not verified yet",
         Code::TokenExpired => "The token has expired",
         Code::TokenInvalid => "The token is missing or invalid",
+        Code::PermissionDenied => "This account may not do that",
         Code::CodeInvalid => "The code is wrong, used or expired",
         Code::UserNotFound => "There is no such user",
         Code::EmailAlreadyExists => "This e-mail address is already registered",
         Code::WeakPassword => "The password is too weak",
         Code::InvalidEmailFormat => "This is not an e-mail address",
         Code::UsernameAlreadyExists => "This username is already taken",
+        Code::SessionNotFound => "There is no such session",
+        Code::TooManySessions => "This account has as many sessions as it may; end one of them first",
         Code::SessionExpired => "The session has ended; sign in again",
         Code::RefreshTokenReused => "The refresh token was used before; the session has been ended",
         Code::ValidationFailed => "The request is not valid",
         Code::RateLimited => "Too many requests; try again later",
+        Code::StateConflict => "The request cannot be done as things are",
         Code::NotFound => "There is nothing at this path",
         Code::MethodNotAllowed => "This path does not know the method",
         Code::PayloadTooLarge => "The body is too large",
@@ -121,9 +135,21 @@ impl Failure {
         Self::new(Code::ValidationFailed).with_fields(fields)
     }
 
+    /// A request one of whose fields is not what it must be.
+    pub(super) fn invalid_field(name: &str, problem: &str) -> Self {
+        Self::invalid_fields(&BTreeMap::from([(name, vec![problem.to_owned()])]))
+    }
+
     /// A request that is not valid as a whole.
     pub(super) fn invalid(reason: &str) -> Self {
         let mut failure = Self::new(Code::ValidationFailed);
+        failure.details.insert("reason".to_owned(), reason.into());
+        failure
+    }
+
+    /// A request that what is there forbids.
+    fn forbidden_by(reason: &str) -> Self {
+        let mut failure = Self::new(Code::StateConflict);
         failure.details.insert("reason".to_owned(), reason.into());
         failure
     }
@@ -170,6 +196,8 @@ impl Failure {
                 ReadBodyError::PayloadTooLarge => Self::new(Code::PayloadTooLarge),
                 _ => Self::invalid("the body cannot be read"),
             }
+        } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
+            Self::invalid_field(error.name, "is not valid")
         } else if error.status().is_client_error() {
             // What does not parse, and whatever else the framework blames on the request. Its texts repeat what was sent,
             // which may be a secret.
@@ -237,6 +265,13 @@ pub(super) struct Failed<E>(Failure, std::marker::PhantomData<E>);
 impl<E: Fails> From<E> for Failed<E> {
     fn from(error: E) -> Self {
         Self(error.into_failure(), std::marker::PhantomData)
+    }
+}
+
+/// A request that fails before its use case is reached, in a way that the use case's `CODES` name.
+impl<E> From<Failure> for Failed<E> {
+    fn from(failure: Failure) -> Self {
+        Self(failure, std::marker::PhantomData)
     }
 }
 
@@ -311,6 +346,20 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<PermissionDenied> for Failure {
+    fn from(denied: PermissionDenied) -> Self {
+        let mut failure = Self::new(Code::PermissionDenied);
+        failure.details.insert("required".to_owned(), denied.required.as_str().into());
+        failure
+    }
+}
+
+impl From<LastAdmin> for Failure {
+    fn from(LastAdmin: LastAdmin) -> Self {
+        Self::forbidden_by("last_admin")
+    }
+}
+
 impl From<HashError> for Failure {
     fn from(error: HashError) -> Self {
         match error {
@@ -377,6 +426,7 @@ impl Fails for SignInError {
         Code::InvalidCredentials,
         Code::AccountDisabled,
         Code::EmailNotVerified,
+        Code::TooManySessions,
         Code::Overloaded,
     ];
 
@@ -386,6 +436,7 @@ impl Fails for SignInError {
             Self::InvalidCredentials => Failure::new(Code::InvalidCredentials),
             Self::AccountDisabled => Failure::new(Code::AccountDisabled),
             Self::EmailNotVerified => Failure::new(Code::EmailNotVerified),
+            Self::TooManySessions(_) => Failure::new(Code::TooManySessions),
             Self::Hash(error) => error.into(),
             Self::Store(error) => error.into(),
         }
@@ -453,6 +504,38 @@ impl Fails for UpdateProfileError {
             Self::Invalid(violations) => violations.into(),
             Self::UsernameTaken => Failure::new(Code::UsernameAlreadyExists),
             Self::NotFound => Failure::new(Code::UserNotFound),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for ListSessionsError {
+    const CODES: &'static [Code] = &[Code::TokenInvalid, Code::TokenExpired];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for RevokeOtherSessionsError {
+    const CODES: &'static [Code] = &[Code::TokenInvalid, Code::TokenExpired];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for RevokeSessionError {
+    const CODES: &'static [Code] =
+        &[Code::ValidationFailed, Code::TokenInvalid, Code::TokenExpired, Code::SessionNotFound];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::NotFound => Failure::new(Code::SessionNotFound),
             Self::Store(error) => error.into(),
         }
     }

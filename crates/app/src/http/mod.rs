@@ -1,6 +1,7 @@
 //! The HTTP API: one endpoint a file, each with its own wire types, which become commands of the domain at once.
 
 mod address;
+mod administration;
 mod auth;
 mod bearer;
 mod body;
@@ -12,8 +13,11 @@ mod error;
 mod health;
 mod language;
 mod limit;
+mod message;
 mod metrics;
+mod page;
 mod route;
+mod session;
 mod timestamp;
 mod unread;
 mod user;
@@ -32,8 +36,10 @@ pub(crate) use {boundary::Gate, limit::Limits};
 enum Group {
     /// Registration, verification, sign-in and tokens.
     Authentication,
-    /// A person's own account.
+    /// A person's own account and sessions.
     Users,
+    /// The accounts of others, for those whose role allows it.
+    Administration,
     /// How the service is.
     Service,
 }
@@ -48,7 +54,16 @@ fn api() -> impl OpenApi {
         auth::LogoutApi,
         auth::MeApi,
     );
-    (auth, user::ProfileApi, health::HealthApi)
+    let sessions = (session::OwnSessionsApi, session::RevokeSessionApi);
+    let administration = (
+        administration::ListUsersApi,
+        administration::CreateUserApi,
+        administration::AccountApi,
+        administration::RoleApi,
+        administration::StandingApi,
+        administration::SessionsOfApi,
+    );
+    (auth, user::ProfileApi, sessions, administration, health::HealthApi)
 }
 
 /// The API with its description; the code is the source of both.

@@ -17,8 +17,8 @@ pub use limit::TooManySessions;
 pub use list_sessions::ListSessionsError;
 pub use login_attempt::{LoginAttempt, LoginFailure};
 pub use refresh::RefreshError;
-pub use revoke_session::RevokeSessionError;
 pub(crate) use revoke_session::decide as decide_revocation;
+pub use revoke_session::{RevokeOtherSessionsError, RevokeSessionError};
 pub use sign_in::{SignIn, SignInError, SignInName};
 pub use sign_out::SignOutError;
 

@@ -22,6 +22,14 @@ pub enum RevokeSessionError {
     Store(#[from] StoreError),
 }
 
+/// Why the other sessions were not ended.
+#[derive(Debug, Error)]
+pub enum RevokeOtherSessionsError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Decides the end of sessions; those that have run out go without a word.
 pub(crate) fn decide<'a>(
     sessions: impl IntoIterator<Item = &'a Session>,
@@ -57,7 +65,7 @@ impl Identity {
         &self,
         caller: &Caller,
         origin: &Origin,
-    ) -> Result<(), RevokeSessionError> {
+    ) -> Result<(), RevokeOtherSessionsError> {
         self.revoke_own(caller, origin, |session| session.id != caller.session).await?;
         Ok(())
     }

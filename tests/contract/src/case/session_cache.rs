@@ -15,7 +15,8 @@ const LONG: Duration = Duration::from_secs(600);
 const RACERS: usize = 16;
 
 fn live() -> LiveSession {
-    LiveSession { user: sample::id(), role: Role::Moderator, expires_at: sample::now() }
+    let seen_at = sample::now() - chrono::TimeDelta::seconds(7);
+    LiveSession { user: sample::id(), role: Role::Moderator, expires_at: sample::now(), seen_at }
 }
 
 /// A cache under test, with fewer words.
@@ -64,7 +65,7 @@ pub async fn a_put_session_is_found_as_it_was_put<H: SessionCacheHarness>() {
     ];
     let mut put = Vec::new();
     for (role, expires_at) in Role::ALL.iter().flat_map(|role| times.map(|time| (*role, time))) {
-        put.push((sample::id(), LiveSession { user: sample::id(), role, expires_at }));
+        put.push((sample::id(), LiveSession { user: sample::id(), role, expires_at, ..live() }));
     }
     put.push((SessionId::new(Uuid::nil()), LiveSession { user: Uuid::max().into(), ..live() }));
     put.push((SessionId::new(Uuid::max()), LiveSession { user: Uuid::nil().into(), ..live() }));

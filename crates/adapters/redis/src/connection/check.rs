@@ -121,13 +121,15 @@ impl Server {
         let channel = crate::revocation::channel(prefix);
         // One for each, since other replicas may start at the same time.
         let key = |script: &str| vec![format!("{prefix}check:{script}")];
+        let changes = crate::revocation::change_channel(prefix);
+        let of_nobody = || vec![changes.clone().into(), Vec::new()];
         let briefly = || b"1000".to_vec();
         let trials = [
             (&script::PUT, key("put"), vec![b"+".to_vec(), briefly()]),
-            (&script::FORGET, key("put"), Vec::new()),
+            (&script::FORGET, key("put"), of_nobody()),
             (&script::ADD, key("add"), vec![briefly()]),
             (&script::COUNT, key("add"), Vec::new()),
-            (&script::FORGET, key("add"), Vec::new()),
+            (&script::FORGET, key("add"), of_nobody()),
             (&script::TAKE, key("take"), vec![b"1".to_vec(), b"1".to_vec()]),
             // Of nobody's session.
             (&script::REVOKE, Vec::new(), vec![briefly(), channel.clone().into(), Vec::new()]),
@@ -136,7 +138,7 @@ impl Server {
             script.run::<Value>(connection.clone(), &keys, &arguments).await.map_err(failed)?;
         }
         let mut subscription = self.client().get_async_pubsub().await.map_err(failed)?;
-        subscription.subscribe(channel).await.map_err(failed)
+        subscription.subscribe(&[channel, changes]).await.map_err(failed)
     }
 
     /// What the server's own words mean to an operator.

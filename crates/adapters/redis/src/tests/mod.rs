@@ -26,7 +26,8 @@ fn session(number: u128) -> SessionId {
 }
 
 fn live() -> LiveSession {
-    LiveSession { user: UserId::new(Uuid::from_u128(1)), role: Role::User, expires_at: DateTime::UNIX_EPOCH }
+    let (expires_at, seen_at) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH);
+    LiveSession { user: UserId::new(Uuid::from_u128(1)), role: Role::User, expires_at, seen_at }
 }
 
 fn quota(limit: u32) -> Quota {

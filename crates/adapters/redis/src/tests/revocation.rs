@@ -36,6 +36,23 @@ async fn every_replica_hears_of_every_revocation() {
     }
 }
 
+#[tokio::test]
+async fn every_replica_hears_of_sessions_whose_account_has_changed() {
+    let server = Server::start(&[]);
+    let replicas = [connect(&server, options()).await, connect(&server, options()).await];
+    let mut heard: Vec<_> = replicas.iter().map(crate::Redis::revocations).collect();
+    for revocations in &mut heard {
+        assert_eq!(next(revocations).await, Revocation::Missed, "before it listened");
+    }
+    replicas[0].forget(&[session(1), session(2)]).await.expect("forgotten");
+    replicas[1].revoke(&[session(3)], LONG).await.expect("revoked");
+    for revocations in &mut heard {
+        assert_eq!(next(revocations).await, Revocation::Changed(session(1)));
+        assert_eq!(next(revocations).await, Revocation::Changed(session(2)));
+        assert_eq!(next(revocations).await, Revocation::Of(session(3)));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_an_outage_a_listener_is_told_that_it_missed_some_and_hears_again() {
     let mut server = Server::start(&[]);
@@ -53,7 +70,7 @@ async fn after_an_outage_a_listener_is_told_that_it_missed_some_and_hears_again(
             match next(&mut revocations).await {
                 Revocation::Missed => break,
                 // It may have listened again before.
-                revocation @ Revocation::Of(_) => assert_eq!(revocation, Revocation::Of(session(100))),
+                revocation => assert_eq!(revocation, Revocation::Of(session(100))),
             }
         }
         while redis.revoke(&[session(1_000 + round)], LONG).await.is_err() {}

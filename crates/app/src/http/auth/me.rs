@@ -1,13 +1,8 @@
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json};
-use portcullis_domain::{
-    Identity,
-    caller::Permission,
-    session::{AuthenticateError, Session},
-};
-use uuid::Uuid;
+use portcullis_domain::{Identity, caller::Permission, session::AuthenticateError};
 
-use crate::http::{Group, bearer::Bearer, error::Failed, timestamp::Timestamp, user::UserResponse};
+use crate::http::{Group, bearer::Bearer, error::Failed, session::SessionResponse, user::UserResponse};
 
 pub(in crate::http) struct MeApi;
 
@@ -20,32 +15,6 @@ struct MeResponse {
     /// What the caller's role allows.
     permissions: Vec<String>,
     session: SessionResponse,
-}
-
-#[derive(Object)]
-struct SessionResponse {
-    id: Uuid,
-    created_at: Timestamp,
-    last_seen_at: Timestamp,
-    expires_at: Timestamp,
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    /// Whether it is the session of this request.
-    current: bool,
-}
-
-impl SessionResponse {
-    fn new(session: Session, current: bool) -> Self {
-        Self {
-            id: session.id.into(),
-            created_at: session.created_at.into(),
-            last_seen_at: session.last_seen_at.into(),
-            expires_at: session.expires_at.into(),
-            ip_address: session.origin.ip_address.map(|address| address.to_string()),
-            user_agent: session.origin.user_agent,
-            current,
-        }
-    }
 }
 
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "Group::Authentication")]
@@ -69,7 +38,7 @@ impl MeApi {
                 .map(Permission::as_str)
                 .map(str::to_owned)
                 .collect(),
-            session: SessionResponse::new(me.session, true),
+            session: SessionResponse::new(me.session, bearer.0.session),
         }))
     }
 }

@@ -15,16 +15,4 @@ pub(super) use refresh::RefreshApi;
 pub(super) use register::RegisterApi;
 pub(super) use verify_email::VerifyEmailApi;
 
-use poem_openapi::Object;
-
-/// That it was done, for a person.
-#[derive(Object)]
-struct MessageResponse {
-    message: String,
-}
-
-impl MessageResponse {
-    fn new(message: &str) -> poem_openapi::payload::Json<Self> {
-        poem_openapi::payload::Json(Self { message: message.to_owned() })
-    }
-}
+use super::message::MessageResponse;

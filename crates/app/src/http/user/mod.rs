@@ -3,5 +3,5 @@
 mod profile;
 mod response;
 
-pub(super) use profile::ProfileApi;
-pub(super) use response::UserResponse;
+pub(super) use profile::{ProfileApi, ProfileRequest};
+pub(super) use response::{RoleName, UserResponse};

@@ -13,7 +13,7 @@ pub(in crate::http) struct ProfileApi;
 /// What is named is changed; `null` empties a field, which the name does not allow.
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
-struct ProfileRequest {
+pub(in crate::http) struct ProfileRequest {
     name: MaybeUndefined<String>,
     username: MaybeUndefined<String>,
     phone: MaybeUndefined<String>,

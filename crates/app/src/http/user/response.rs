@@ -36,9 +36,10 @@ pub(in crate::http) struct UserResponse {
     last_login_at: Option<Timestamp>,
 }
 
-#[derive(Enum)]
+/// What somebody is to the service.
+#[derive(Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
-enum RoleName {
+pub(in crate::http) enum RoleName {
     User,
     Moderator,
     Admin,
@@ -50,6 +51,16 @@ impl From<Role> for RoleName {
             Role::User => Self::User,
             Role::Moderator => Self::Moderator,
             Role::Admin => Self::Admin,
+        }
+    }
+}
+
+impl From<RoleName> for Role {
+    fn from(role: RoleName) -> Self {
+        match role {
+            RoleName::User => Self::User,
+            RoleName::Moderator => Self::Moderator,
+            RoleName::Admin => Self::Admin,
         }
     }
 }

@@ -1,0 +1,169 @@
+//! Who may do what: every operation of the OpenAPI document is asked by every kind of caller, and answers as the table says. An
+//! operation without a row fails, and so does a row without an operation.
+
+mod table;
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use self::table::{Body, Row, TABLE, Target};
+use crate::{
+    client::{Client, PASSWORD, Tokens},
+    server::Server,
+};
+
+/// Kinds of callers, in the order of the table's columns. API keys get a column with the routes that give them out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Without a token.
+    Nobody,
+    /// Signed in, with no more than an account.
+    User,
+    Moderator,
+    Admin,
+    /// With the token of a session that has ended.
+    Ended,
+}
+
+/// An id of nothing.
+const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";
+
+const KINDS: [Kind; 5] = [Kind::Nobody, Kind::User, Kind::Moderator, Kind::Admin, Kind::Ended];
+
+/// A service, and somebody who makes the accounts that the callers need.
+struct World {
+    server: Server,
+    client: Client,
+    root: Tokens,
+}
+
+/// A caller of a kind, made for one request: whatever that does to their account hinders no other.
+struct Caller {
+    email: String,
+    tokens: Option<Tokens>,
+    session: Option<String>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let server =
+            Server::start_with(&[("ENABLE_EMAIL_VERIFICATION", "false"), ("RATE_LIMIT_ENABLED", "false")]);
+        let client = Client::of(&server);
+        let root = client.admin(&server, "root@example.com").await;
+        Self { server, client, root }
+    }
+
+    /// Makes an account; returns its id.
+    async fn account(&self, email: &str, role: &str) -> String {
+        let body = json!({"email": email, "password": PASSWORD, "name": "Jane Doe", "role": role, "is_verified": true});
+        let made = self.client.act("/admin/users", &self.root.access, &body).await;
+        made.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
+    async fn caller(&self, kind: Kind, name: &str) -> Caller {
+        let email = format!("{name}@example.com");
+        let role = match kind {
+            Kind::Nobody => return Caller { email, tokens: None, session: None },
+            Kind::User | Kind::Ended => "user",
+            Kind::Moderator => "moderator",
+            Kind::Admin => "admin",
+        };
+        self.account(&email, role).await;
+        let signed_in = self.client.login(&email, PASSWORD).await;
+        let session = signed_in.body["session_id"].as_str().map(str::to_owned);
+        let tokens = signed_in.tokens();
+        if kind == Kind::Ended {
+            self.client.logout(&tokens.access).await.expect(200);
+        }
+        Caller { email, tokens: Some(tokens), session }
+    }
+
+    /// The path of a row with ids of what is there for this one request.
+    async fn path(&self, row: &Row, caller: &Caller, name: &str) -> String {
+        let (_, path) = row.operation.split_once(' ').expect("a method and a path");
+        let target = match row.target {
+            Target::None => return path.to_owned(),
+            Target::Bystander => self.account(&format!("{name}.bystander@example.com"), "user").await,
+            Target::OwnSession => caller.session.clone().unwrap_or_else(|| NOBODYS.to_owned()),
+        };
+        let (before, rest) = path.split_once('{').expect("a parameter");
+        let (_, after) = rest.split_once('}').expect("its end");
+        format!("{before}{target}{after}")
+    }
+
+    /// The status that one kind of caller gets.
+    async fn ask(&self, row: &Row, kind: Kind, name: &str) -> u16 {
+        let caller = self.caller(kind, name).await;
+        let path = self.path(row, &caller, name).await;
+        let (method, _) = row.operation.split_once(' ').expect("a method and a path");
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let url = format!("{}{path}", self.server.url());
+        let mut request = reqwest::Client::new().request(method, url);
+        if let Some(tokens) = &caller.tokens {
+            request = request.bearer_auth(&tokens.access);
+        }
+        if let Some(body) = body(row.body, &caller, name) {
+            request = request.json(&body);
+        }
+        let answer = self.client.send(request).await;
+        if matches!(answer.status, 401 | 403) {
+            let code = answer.body["error_code"].as_str().expect("an error");
+            assert!(code.starts_with("USER_1"), "{} as {kind:?}: {code}", row.operation);
+        }
+        answer.status
+    }
+}
+
+fn body(body: Body, caller: &Caller, name: &str) -> Option<Value> {
+    let new_account =
+        || json!({"email": format!("{name}.new@example.com"), "password": PASSWORD, "name": "Jane Doe"});
+    let refresh = || caller.tokens.as_ref().map_or("none", |tokens| tokens.refresh.as_str()).to_owned();
+    match body {
+        Body::None => None,
+        Body::NewAccount => Some(new_account()),
+        Body::OwnPassword => Some(json!({"email": caller.email, "password": PASSWORD})),
+        Body::OwnRefreshToken => Some(json!({"refresh_token": refresh()})),
+        Body::Json(text) => Some(serde_json::from_str(text).expect("JSON")),
+    }
+}
+
+/// Every operation, as the document of the running service names it.
+async fn operations(world: &World) -> BTreeSet<String> {
+    let document = reqwest::get(format!("{}/openapi.json", world.server.url())).await.expect("an answer");
+    let document: Value = document.json().await.expect("JSON");
+    let paths = document["paths"].as_object().expect("paths").iter();
+    let operations = paths.flat_map(|(path, operations)| {
+        let methods = operations.as_object().expect("operations").keys();
+        methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    operations.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_answers_every_kind_of_caller_as_the_table_says() {
+    let world = World::new().await;
+    let rows: BTreeSet<String> = TABLE.iter().map(|row| row.operation.to_owned()).collect();
+    assert_eq!(rows.len(), TABLE.len(), "an operation has two rows");
+    let operations = operations(&world).await;
+    let without_row: Vec<_> = operations.difference(&rows).collect();
+    assert!(
+        without_row.is_empty(),
+        "who may do this? Say it in tests/e2e/permission/table.rs: {without_row:#?}"
+    );
+    let without_operation: Vec<_> = rows.difference(&operations).collect();
+    assert!(without_operation.is_empty(), "these are no operations (any more): {without_operation:#?}");
+
+    let mut wrong = Vec::new();
+    for (number, row) in TABLE.iter().enumerate() {
+        for (column, kind) in KINDS.into_iter().enumerate() {
+            let name = format!("caller.{number}.{column}");
+            let (is, expected) = (world.ask(row, kind, &name).await, row.statuses[column]);
+            if is != expected {
+                wrong.push(format!("{} as {kind:?}: {is}, not {expected}", row.operation));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

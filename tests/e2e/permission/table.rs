@@ -1,0 +1,83 @@
+//! The table. A row is an operation, what it needs to be asked properly, and the status for each kind of caller: whoever adds a route
+//! says here who may use it.
+
+use super::KINDS;
+
+pub(super) struct Row {
+    /// Method and path, as in the OpenAPI document.
+    pub(super) operation: &'static str,
+    pub(super) target: Target,
+    pub(super) body: Body,
+    /// In the order of `KINDS`.
+    pub(super) statuses: [u16; KINDS.len()],
+}
+
+/// Whose id the path's parameter is.
+#[derive(Clone, Copy)]
+pub(super) enum Target {
+    /// It has none.
+    None,
+    /// An ordinary account that is not the caller's.
+    Bystander,
+    /// The caller's own session.
+    OwnSession,
+}
+
+/// What is sent.
+#[derive(Clone, Copy)]
+pub(super) enum Body {
+    None,
+    /// The account of somebody new.
+    NewAccount,
+    /// The caller's address and password.
+    OwnPassword,
+    /// The caller's refresh token.
+    OwnRefreshToken,
+    /// This.
+    Json(&'static str),
+}
+
+const fn row(operation: &'static str, target: Target, body: Body, statuses: [u16; KINDS.len()]) -> Row {
+    Row { operation, target, body, statuses }
+}
+
+use Body::{Json, NewAccount, OwnPassword, OwnRefreshToken};
+use Target::{Bystander, OwnSession};
+
+const NO_BODY: Body = Body::None;
+const NO_TARGET: Target = Target::None;
+/// A code that was never sent.
+const WRONG_CODE: Body = Json(r#"{"email": "nobody@example.com", "code": "000000"}"#);
+const NEW_NAME: Body = Json(r#"{"name": "Jane Roe"}"#);
+const MODERATOR: Body = Json(r#"{"role": "moderator"}"#);
+
+#[rustfmt::skip]
+pub(super) const TABLE: &[Row] = &[
+    // Open to all, whatever token comes with it.       nobody user moderator admin ended
+    row("GET /health/liveness", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
+    row("GET /health/readiness", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
+    row("GET /api/v1/auth/health", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
+    row("POST /api/v1/auth/register", NO_TARGET, NewAccount, [201, 201, 201, 201, 201]),
+    row("POST /api/v1/auth/verify-email", NO_TARGET, WRONG_CODE, [400, 400, 400, 400, 400]),
+    row("POST /api/v1/auth/login", NO_TARGET, OwnPassword, [401, 200, 200, 200, 200]),
+    row("POST /api/v1/auth/refresh", NO_TARGET, OwnRefreshToken, [401, 200, 200, 200, 401]),
+    // One's own.
+    row("POST /api/v1/auth/logout", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
+    row("GET /api/v1/auth/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
+    row("GET /api/v1/users/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
+    row("PUT /api/v1/users/me", NO_TARGET, NEW_NAME, [401, 200, 200, 200, 401]),
+    row("GET /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
+    row("DELETE /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
+    row("DELETE /api/v1/users/me/sessions/{id}", OwnSession, NO_BODY, [401, 200, 200, 200, 401]),
+    // Others'.
+    row("GET /api/v1/users", NO_TARGET, NO_BODY, [401, 403, 200, 200, 401]),
+    row("POST /api/v1/admin/users", NO_TARGET, NewAccount, [401, 403, 403, 201, 401]),
+    row("GET /api/v1/users/{id}", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
+    row("PUT /api/v1/users/{id}", Bystander, NEW_NAME, [401, 403, 403, 200, 401]),
+    row("PUT /api/v1/users/{id}/role", Bystander, MODERATOR, [401, 403, 403, 200, 401]),
+    row("POST /api/v1/users/{id}/activate", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
+    row("POST /api/v1/users/{id}/deactivate", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
+    row("POST /api/v1/users/{id}/unlock", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
+    row("GET /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
+    row("DELETE /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
+];
