@@ -180,6 +180,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_new_password_is_told_whose_it_is_and_how_it_came_to_be() {
+        let way = crate::user::PasswordChange::Reset;
+        let data = data(&UserEvent::PasswordChanged { way }, None);
+        let names: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!((names, data["way"].as_str()), (vec!["timestamp", "user_id", "way"], Some("reset")));
+    }
+
+    #[test]
     fn nobody_is_told_of_the_creation_of_an_erased_person() {
         let message = of_user_event(&stored(&created(), &key()), None, None).expect("reads");
         assert_eq!(message, None);

@@ -42,6 +42,13 @@ pub enum Verdict {
     Mismatch,
 }
 
+impl Verdict {
+    /// Whether the password is the one.
+    pub const fn is_match(self) -> bool {
+        matches!(self, Self::Match | Self::MatchOutdated)
+    }
+}
+
 /// Why no password can be checked against a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum UnreadableHash {

@@ -1,5 +1,7 @@
 //! People's accounts.
 
+mod change_password;
+mod credential;
 mod event;
 mod get_profile;
 mod profile;
@@ -8,6 +10,7 @@ mod update_profile;
 
 use chrono::{DateTime, Utc};
 
+pub use change_password::{ChangePassword, ChangePasswordError};
 pub use event::{PasswordChange, SessionEnd, UserCreated, UserEvent};
 pub use get_profile::GetProfileError;
 pub use profile::{Profile, ProfileChange, ProfileChanges, ProfileField};
@@ -108,7 +111,11 @@ impl User {
                 user.updated_at = at;
             }
             UserEvent::LoggedIn { .. } => user.last_login_at = Some(at),
-            UserEvent::PasswordChanged { .. } => user.updated_at = at,
+            UserEvent::PasswordChanged { way } => {
+                // Failures were guesses at a password that is none any more, and its owner's own before they gave up.
+                user.unlocks += u32::from(*way == PasswordChange::Reset);
+                user.updated_at = at;
+            }
             UserEvent::RoleChanged { after, .. } => {
                 user.role = *after;
                 user.updated_at = at;

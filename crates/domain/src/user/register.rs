@@ -9,7 +9,7 @@ use crate::{
     port::{HashError, StoreError},
     seal::DataKey,
     value::{Language, Password, PasswordHash, PersonName, Phone, ShortText, Username, Violations},
-    verification::{self, OneTimeCode},
+    verification::{self, OneTimeCode, Purpose},
 };
 
 /// What a person sends to register, as text.
@@ -137,7 +137,7 @@ pub(crate) fn decide(
     let credential = Credential { user: user_id, password, changed_at: now, history: Vec::new() };
     let mut decision = Decision { events: vec![created], rows: vec![RowChange::PutCredential(credential)] };
     if policy.email_verification && !command.is_verified {
-        let code = OneTimeCode::for_email(code_id, user_id, now);
+        let code = OneTimeCode::new(code_id, user_id, Purpose::VerifyEmail, now);
         decision.events.push(verification::requested(&code, &command.profile.email, command.language));
         decision.rows.push(RowChange::PutOneTimeCode(code));
     }

@@ -1,11 +1,19 @@
-//! Proof that a mail address is a person's own: a six-digit code sent to it.
+//! Proof that a mail address is a person's own: a six-digit code sent to it, or a token where the password was forgotten.
 
+mod forgot_password;
+mod resend;
+mod reset_password;
+mod reset_token;
 mod verify_email;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+pub use forgot_password::ForgotPasswordError;
+pub use resend::ResendVerificationError;
+pub use reset_password::{ResetPassword, ResetPasswordError};
+pub use reset_token::reset_token;
 pub use verify_email::{VerifyEmail, VerifyEmailError};
 
 use crate::{
@@ -17,8 +25,12 @@ use crate::{
 
 /// How long a verification code is good.
 pub const CODE_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How long a token for a new password is good.
+pub const RESET_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// How often a code may be tried: five guesses at one in a million.
 pub const CODE_ATTEMPTS: u32 = 5;
+/// No other code is mailed for so long: whoever asks over and over fills nobody's mailbox.
+const PAUSE: Duration = Duration::from_secs(60);
 
 const CONTEXT: &str = "portcullis one-time code v1";
 const DIGITS: u64 = 1_000_000;
@@ -49,9 +61,14 @@ pub enum Purpose {
 }
 
 impl OneTimeCode {
-    /// A new code that proves an address.
-    pub(crate) fn for_email(id: OneTimeCodeId, user: UserId, now: DateTime<Utc>) -> Self {
-        Self { id, user, purpose: Purpose::VerifyEmail, attempts: 0, expires_at: now + CODE_LIFETIME }
+    /// A new code.
+    pub(crate) fn new(id: OneTimeCodeId, user: UserId, purpose: Purpose, now: DateTime<Utc>) -> Self {
+        Self { id, user, purpose, attempts: 0, expires_at: now + purpose.lifetime() }
+    }
+
+    /// Whether it was only just mailed.
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        now < self.expires_at - self.purpose.lifetime() + PAUSE
     }
 }
 
@@ -71,6 +88,13 @@ impl Purpose {
         match self {
             Self::VerifyEmail => "verify_email",
             Self::ResetPassword => "reset_password",
+        }
+    }
+
+    const fn lifetime(self) -> Duration {
+        match self {
+            Self::VerifyEmail => CODE_LIFETIME,
+            Self::ResetPassword => RESET_LIFETIME,
         }
     }
 
