@@ -19,6 +19,7 @@ mod load;
 mod metrics;
 mod permission;
 mod race;
+mod recovery;
 mod replicas;
 mod secrecy;
 mod session;

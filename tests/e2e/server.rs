@@ -148,6 +148,11 @@ impl Server {
         self.mailed("token", email, || self.find_token(email))
     }
 
+    /// The newest mail to an address that holds these words; waits for it.
+    pub(crate) fn wait_for_mail(&self, email: &str, words: &str) -> String {
+        self.mailed(words, email, || self.mails(email).into_iter().rfind(|mail| mail.contains(words)))
+    }
+
     /// The newest verification code, where it is there already.
     pub(crate) fn find_code(&self, email: &str) -> Option<String> {
         let mails = self.mails(email).into_iter();

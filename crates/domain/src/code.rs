@@ -51,6 +51,8 @@ codes! {
     PermissionDenied = "USER_1007", "PERMISSION_DENIED";
     /// A code that is wrong, used or expired.
     CodeInvalid = "USER_1008", "CODE_INVALID";
+    /// The act needs the password again, and it was wrong or missing.
+    ReauthenticationRequired = "USER_1009", "REAUTHENTICATION_REQUIRED";
     /// No such user.
     UserNotFound = "USER_1101", "USER_NOT_FOUND";
     /// The address has an account.
@@ -61,6 +63,8 @@ codes! {
     InvalidEmailFormat = "USER_1104", "INVALID_EMAIL_FORMAT";
     /// The username has an account.
     UsernameAlreadyExists = "USER_1105", "USERNAME_ALREADY_EXISTS";
+    /// One of the last passwords.
+    PasswordReused = "USER_1106", "PASSWORD_REUSED";
     /// No such session of one's own.
     SessionNotFound = "USER_1201", "SESSION_NOT_FOUND";
     /// Refresh after the session ended or ran out.

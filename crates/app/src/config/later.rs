@@ -3,11 +3,10 @@
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 12] = [
+pub(super) const NAMES: [&str; 11] = [
     "TOKEN_FORMAT",
     "MAX_LOGIN_ATTEMPTS",
     "ACCOUNT_LOCKOUT_DURATION_MINUTES",
-    "ENABLE_PASSWORD_HISTORY",
     "LOG_DIR",
     "LOG_KEEP_DAYS",
     "OTEL_EXPORTER_OTLP_ENDPOINT",

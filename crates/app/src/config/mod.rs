@@ -43,6 +43,7 @@ impl Config {
             max_sessions: self.max_sessions,
             session_limit: self.session_limit,
             email_verification: self.email_verification,
+            password_history: self.password_history,
             ..Policy::default()
         }
     }

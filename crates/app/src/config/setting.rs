@@ -152,6 +152,8 @@ settings! {
         scrypt_r: u32 = plain("SCRYPT_R", "8", form::number(1..=32));
         /// scrypt's parallelism: how often the work is done over.
         scrypt_p: u32 = plain("SCRYPT_P", "3", form::number(1..=16));
+        /// Whether a new password must differ from the last five.
+        password_history: bool = plain("ENABLE_PASSWORD_HISTORY", "true", form::switch());
         /// How many passwords may wait to be hashed before a request is told to come back later.
         hash_queue: usize = plain("HASH_QUEUE", "64", form::number(1..=10_000));
     }

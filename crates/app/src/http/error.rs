@@ -29,9 +29,9 @@ use portcullis_domain::{
         AuthenticateError, ListSessionsError, RefreshError, RevokeOtherSessionsError, RevokeSessionError,
         SignInError, SignOutError,
     },
-    user::{GetProfileError, RegisterError, UpdateProfileError},
+    user::{ChangePasswordError, GetProfileError, RegisterError, UpdateProfileError},
     value::{PasswordRule, Violations},
-    verification::VerifyEmailError,
+    verification::{ForgotPasswordError, ResendVerificationError, ResetPasswordError, VerifyEmailError},
 };
 use serde_json::{Map, Value, json};
 
@@ -70,15 +70,20 @@ pub(super) struct Failure {
 
 const fn status(code: Code) -> StatusCode {
     match code {
-        Code::CodeInvalid | Code::WeakPassword | Code::InvalidEmailFormat | Code::ValidationFailed => {
-            StatusCode::BAD_REQUEST
-        }
+        Code::CodeInvalid
+        | Code::PasswordReused
+        | Code::WeakPassword
+        | Code::InvalidEmailFormat
+        | Code::ValidationFailed => StatusCode::BAD_REQUEST,
         Code::InvalidCredentials
         | Code::TokenExpired
         | Code::TokenInvalid
         | Code::SessionExpired
         | Code::RefreshTokenReused => StatusCode::UNAUTHORIZED,
-        Code::AccountDisabled | Code::EmailNotVerified | Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::AccountDisabled
+        | Code::EmailNotVerified
+        | Code::PermissionDenied
+        | Code::ReauthenticationRequired => StatusCode::FORBIDDEN,
         Code::UserNotFound | Code::SessionNotFound | Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::EmailAlreadyExists
@@ -103,11 +108,13 @@ const fn message(code: Code) -> &'static str {
         Code::TokenInvalid => "The token is missing or invalid",
         Code::PermissionDenied => "This account may not do that",
         Code::CodeInvalid => "The code is wrong, used or expired",
+        Code::ReauthenticationRequired => "The current password is wrong or missing",
         Code::UserNotFound => "There is no such user",
         Code::EmailAlreadyExists => "This e-mail address is already registered",
         Code::WeakPassword => "The password is too weak",
         Code::InvalidEmailFormat => "This is not an e-mail address",
         Code::UsernameAlreadyExists => "This username is already taken",
+        Code::PasswordReused => "This is one of the last passwords; choose another one",
         Code::SessionNotFound => "There is no such session",
         Code::TooManySessions => "This account has as many sessions as it may; end one of them first",
         Code::SessionExpired => "The session has ended; sign in again",
@@ -415,6 +422,68 @@ impl Fails for VerifyEmailError {
     fn into_failure(self) -> Failure {
         match self {
             Self::CodeInvalid => Failure::new(Code::CodeInvalid),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for ResendVerificationError {
+    const CODES: &'static [Code] = &[Code::ValidationFailed];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for ForgotPasswordError {
+    const CODES: &'static [Code] = &[Code::ValidationFailed];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for ResetPasswordError {
+    const CODES: &'static [Code] = &[
+        Code::ValidationFailed,
+        Code::CodeInvalid,
+        Code::WeakPassword,
+        Code::PasswordReused,
+        Code::Overloaded,
+    ];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::CodeInvalid => Failure::new(Code::CodeInvalid),
+            Self::Invalid(violations) => violations.into(),
+            Self::Reused => Failure::new(Code::PasswordReused),
+            Self::Hash(error) => error.into(),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for ChangePasswordError {
+    const CODES: &'static [Code] = &[
+        Code::ValidationFailed,
+        Code::TokenInvalid,
+        Code::TokenExpired,
+        Code::ReauthenticationRequired,
+        Code::WeakPassword,
+        Code::PasswordReused,
+        Code::Overloaded,
+    ];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::WrongPassword => Failure::new(Code::ReauthenticationRequired),
+            Self::Invalid(violations) => violations.into(),
+            Self::Reused => Failure::new(Code::PasswordReused),
+            Self::Hash(error) => error.into(),
             Self::Store(error) => error.into(),
         }
     }

@@ -1,5 +1,14 @@
-use poem::{Request, http::header};
+use poem::{FromRequest, Request, RequestBody, Result, http::header};
 use portcullis_domain::value::Language;
+
+/// The language that the client asks to be written to in.
+pub(super) struct Asked(pub(super) Language);
+
+impl<'a> FromRequest<'a> for Asked {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        Ok(Self(language(request)))
+    }
+}
 
 /// The language that the client asks to be answered in, English where it asks for none of ours.
 pub(super) fn language(request: &Request) -> Language {

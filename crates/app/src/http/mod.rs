@@ -18,6 +18,7 @@ mod metrics;
 mod page;
 mod route;
 mod session;
+mod steady;
 mod timestamp;
 mod unread;
 mod user;
@@ -49,6 +50,10 @@ fn api() -> impl OpenApi {
     let auth = (
         auth::RegisterApi,
         auth::VerifyEmailApi,
+        auth::ResendVerificationApi,
+        auth::ForgotPasswordApi,
+        auth::ResetPasswordApi,
+        auth::ChangePasswordApi,
         auth::LoginApi,
         auth::RefreshApi,
         auth::LogoutApi,

@@ -12,10 +12,11 @@ const STATUSES: [&str; 3] = [SUCCESS, FAILED, RATE_LIMITED];
 const STATUS: (&str, &str) = ("status", "`success`, `failed` or `rate_limited`");
 
 /// What people do with accounts, by the route they do it on. A new route that is one of these is a line here.
-const ACTS: [(&str, Act); 3] = [
+const ACTS: [(&str, Act); 4] = [
     ("/api/v1/auth/login", Act::SignIn),
     ("/api/v1/auth/register", Act::SignUp),
     ("/api/v1/auth/verify-email", Act::EmailVerification),
+    ("/api/v1/auth/password/reset", Act::PasswordReset),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ enum Act {
     SignIn,
     SignUp,
     EmailVerification,
+    PasswordReset,
 }
 
 /// What people do with their accounts, and what somebody else tries with them. It is read off the answers: what an answer does
@@ -33,6 +35,7 @@ pub(crate) struct AccountMetrics {
     failed_sign_ins: IntCounterVec,
     sign_ups: IntCounterVec,
     email_verifications: IntCounterVec,
+    password_resets: IntCounterVec,
     token_verification_durations: Histogram,
     suspicious: IntCounterVec,
 }
@@ -56,6 +59,11 @@ impl AccountMetrics {
                 &[("status", "`success`, `failed` (a code that is wrong, used or expired, among others) or `rate_limited`")],
                 "Verifications of an address that were tried.",
             ),
+            password_resets: book.counters(
+                "user_password_reset_total",
+                &[STATUS],
+                "New passwords that were tried to be set with a mailed token.",
+            ),
             token_verification_durations: book.durations(
                 "user_token_verification_duration_seconds",
                 "How long it took to tell whether an access token is good and its session lives.",
@@ -72,7 +80,7 @@ impl AccountMetrics {
 
     /// A count that is there from the start, at nought, has no first rise that a rate misses.
     fn begin(&self) {
-        for counts in [&self.sign_ins, &self.sign_ups, &self.email_verifications] {
+        for counts in [&self.sign_ins, &self.sign_ups, &self.email_verifications, &self.password_resets] {
             for status in STATUSES {
                 counts.with_label_values(&[status]);
             }
@@ -95,6 +103,7 @@ impl AccountMetrics {
             Act::SignIn => self.signed_in(answered.code, answered.elapsed),
             Act::SignUp => self.sign_ups.with_label_values(&[status]).inc(),
             Act::EmailVerification => self.email_verifications.with_label_values(&[status]).inc(),
+            Act::PasswordReset => self.password_resets.with_label_values(&[status]).inc(),
         }
     }
 

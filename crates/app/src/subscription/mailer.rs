@@ -1,18 +1,26 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use portcullis_domain::{
     Identity,
-    event::NewEvent,
+    event::{NewEvent, StreamKind},
     id::UserId,
     port::{FeedItem, Mail, MailError, Mailer},
     user::UserEvent,
     value::Language,
-    verification::code_digits,
+    verification::{code_digits, reset_token},
 };
 
 use super::{Failure, Handler, Progress};
 use crate::mail::{Composer, Letter};
+
+/// How far a notice looks back on its stream.
+const LOOKED_BACK: u64 = 100;
+/// How many events at the beginning tell the language of the registration.
+const BEGINNING: u64 = 3;
+/// One notice of a lock is enough for so long.
+const ONE_NOTICE: TimeDelta = TimeDelta::hours(1);
 
 /// Mails what events ask for. A mail leaves after the commit that asked for it, never with the request: it is not lost with one.
 pub(crate) struct MailerSubscription {
@@ -39,31 +47,95 @@ impl Handler for MailerSubscription {
 
 impl MailerSubscription {
     async fn handle_one(&self, item: &FeedItem) -> Result<(), Failure> {
-        let event = &item.event.event;
-        if event.event_type.as_str() != UserEvent::VERIFICATION_REQUESTED {
+        if item.event.stream_kind != StreamKind::User {
             return Ok(());
         }
         let user = UserId::new(item.event.stream.into());
-        let Some(mail) = self.verification_mail(user, event).await? else { return Ok(()) };
+        let Some(mail) = self.mail_of(user, item).await? else { return Ok(()) };
         self.mailer.send(&mail).await.map_err(|error| match error {
             MailError::Refused(_) => Failure::Event(error.into()),
             MailError::Unavailable(_) => Failure::Outage(error.into()),
         })
     }
 
-    /// The mail, unless its person was erased or its code has run out.
-    async fn verification_mail(&self, user: UserId, event: &NewEvent) -> Result<Option<Mail>, Failure> {
-        let Some(key) = self.identity.data_key(user.into()).await? else { return Ok(None) };
-        let requested = UserEvent::read(event, Some(&key)).map_err(|error| Failure::Event(error.into()))?;
-        let UserEvent::VerificationRequested { code_id, expires_at, email: Some(email), .. } = requested
-        else {
-            return Ok(None);
-        };
-        if expires_at <= self.identity.ports().clock.now() {
+    /// The mail that an event asks for, unless its person was erased or what it would hold has run out.
+    async fn mail_of(&self, user: UserId, item: &FeedItem) -> Result<Option<Mail>, Failure> {
+        let event = &item.event.event;
+        if !UserEvent::MAILED.contains(&event.event_type.as_str()) {
             return Ok(None);
         }
-        let code = code_digits(&key, code_id);
-        let letter = Letter::Verification { code: &code, until: expires_at };
-        Ok(Some(self.composer.compose(email, Language::En, &letter)))
+        let Some(key) = self.identity.data_key(user.into()).await? else { return Ok(None) };
+        let now = self.identity.ports().clock.now();
+        match UserEvent::read(event, Some(&key)).map_err(|error| Failure::Event(error.into()))? {
+            UserEvent::VerificationRequested { code_id, expires_at: until, language, email: Some(email) }
+                if now < until =>
+            {
+                let code = code_digits(&key, code_id);
+                Ok(Some(self.composer.compose(email, language, &Letter::Verification { code: &code, until })))
+            }
+            UserEvent::PasswordResetRequested {
+                code_id,
+                expires_at: until,
+                language,
+                email: Some(email),
+            } if now < until => {
+                let token = reset_token(&key, user, code_id);
+                Ok(Some(self.composer.compose(
+                    email,
+                    language,
+                    &Letter::PasswordReset { token: &token, until },
+                )))
+            }
+            UserEvent::PasswordChanged { .. } => {
+                self.notice(user, item, &Letter::PasswordChanged { at: event.recorded_at }).await
+            }
+            UserEvent::Locked { seconds } => {
+                let until = event.recorded_at + Duration::from_secs(seconds);
+                self.notice(user, item, &Letter::AccountLocked { until }).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A mail that nobody asked for, to the address as it is now, in the language of the last mail that somebody did ask for.
+    async fn notice(
+        &self,
+        user: UserId,
+        item: &FeedItem,
+        letter: &Letter<'_>,
+    ) -> Result<Option<Mail>, Failure> {
+        let Some(user) = self.identity.ports().users.find(user).await? else { return Ok(None) };
+        let before = self.before(item).await?;
+        // An attacker with many addresses locks an account again and again; its owner is told once.
+        let is_told = before.iter().any(|earlier| {
+            earlier.event_type == item.event.event.event_type
+                && earlier.event_type.as_str() == UserEvent::LOCKED
+                && item.event.event.recorded_at - earlier.recorded_at < ONE_NOTICE
+        });
+        if is_told {
+            return Ok(None);
+        }
+        let language = before.iter().rev().find_map(language_of).unwrap_or_default();
+        Ok(Some(self.composer.compose(user.profile.email, language, letter)))
+    }
+
+    /// What happened to the account lately, and at its beginning, oldest first.
+    async fn before(&self, item: &FeedItem) -> Result<Vec<NewEvent>, Failure> {
+        let (stream, version) = (item.event.stream, item.event.version);
+        let events = &self.identity.ports().events;
+        let lately_after = (version - 1).saturating_sub(LOOKED_BACK);
+        let limit = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let mut found = events.read_stream(stream, 0, limit(BEGINNING.min(lately_after))).await?;
+        found.extend(events.read_stream(stream, lately_after, limit(version - 1 - lately_after)).await?);
+        Ok(found.into_iter().map(|event| event.event).collect())
+    }
+}
+
+/// The language that a mail was asked for in.
+fn language_of(event: &NewEvent) -> Option<Language> {
+    match UserEvent::read(event, None).ok()? {
+        UserEvent::VerificationRequested { language, .. }
+        | UserEvent::PasswordResetRequested { language, .. } => Some(language),
+        _ => None,
     }
 }

@@ -220,6 +220,11 @@ impl UserEvent {
     pub const VERIFICATION_REQUESTED: &str = name::VERIFICATION_REQUESTED;
     /// The type of the event that has a reset token mailed.
     pub const PASSWORD_RESET_REQUESTED: &str = name::PASSWORD_RESET_REQUESTED;
+    /// The type of the event that an account was locked.
+    pub const LOCKED: &str = name::LOCKED;
+    /// The types of all events that somebody is written to about.
+    pub const MAILED: [&str; 4] =
+        [name::VERIFICATION_REQUESTED, name::PASSWORD_RESET_REQUESTED, name::PASSWORD_CHANGED, name::LOCKED];
 
     /// The event's type.
     pub const fn event_type(&self) -> &'static str {

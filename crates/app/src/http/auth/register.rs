@@ -6,7 +6,7 @@ use portcullis_domain::{
     value::{Language, Password},
 };
 
-use crate::http::{Group, body::Body, client::Client, error::Failed, user::UserResponse};
+use crate::http::{Group, body::Body, client::Client, error::Failed, language::Asked, user::UserResponse};
 
 pub(in crate::http) struct RegisterApi;
 
@@ -37,19 +37,19 @@ enum RegisterResponse {
     Created(Json<UserResponse>),
 }
 
-impl From<RegisterRequest> for RegisterInput {
-    fn from(request: RegisterRequest) -> Self {
-        Self {
-            email: request.email,
-            password: Password::new(request.password),
-            name: request.name,
-            username: request.username,
-            phone: request.phone,
-            business_type: request.business_type,
-            business_number: request.business_number,
-            industry: request.industry,
-            region: request.region,
-            language: Language::En,
+impl RegisterRequest {
+    fn into_input(self, language: Language) -> RegisterInput {
+        RegisterInput {
+            email: self.email,
+            password: Password::new(self.password),
+            name: self.name,
+            username: self.username,
+            phone: self.phone,
+            business_type: self.business_type,
+            business_number: self.business_number,
+            industry: self.industry,
+            region: self.region,
+            language,
         }
     }
 }
@@ -64,9 +64,10 @@ impl RegisterApi {
         &self,
         identity: Data<&Identity>,
         client: Client,
+        language: Asked,
         body: Body<RegisterRequest>,
     ) -> Result<RegisterResponse, Failed<RegisterError>> {
-        let command = Register::parse(body.0.into()).map_err(RegisterError::from)?;
+        let command = Register::parse(body.0.into_input(language.0)).map_err(RegisterError::from)?;
         let user = identity.register(command, &client.0).await?;
         Ok(RegisterResponse::Created(Json(user.into())))
     }

@@ -7,7 +7,7 @@ use portcullis_domain::{
 };
 
 use super::MessageResponse;
-use crate::http::{Group, body::Body, client::Client, error::Failed};
+use crate::http::{Group, body::Body, client::Client, error::Failed, steady::steadily};
 
 pub(in crate::http) struct VerifyEmailApi;
 
@@ -33,7 +33,7 @@ impl VerifyEmailApi {
     ) -> Result<Json<MessageResponse>, Failed<VerifyEmailError>> {
         let VerifyEmailRequest { email, code } = body.0;
         let command = VerifyEmail { email, code: Secret::new(code) };
-        identity.verify_email(command, &client.0).await?;
+        steadily(identity.verify_email(command, &client.0)).await?;
         Ok(MessageResponse::new("The e-mail address is verified"))
     }
 }
