@@ -19,6 +19,8 @@ const USERNAME: &str = "quietjane5ec2e7";
 const PASSWORD: &str = "V3ry-quiet-p4ssw0rd";
 const WRONG: &str = "Wr0ng-quiet-p4ssw0rd";
 const WEAK: &str = "quietlyweakpassword";
+const RESET: &str = "R3set-quiet-p4ssw0rd";
+const CHANGED: &str = "Ch4nged-quiet-p4ssw0rd";
 const ADMIN_PASSWORD: &str = "Adm1n-quiet-p4ssw0rd";
 /// 32 bytes in base64.
 const MASTER_KEY: &str = "cXVpZXQtbWFzdGVyLWtleS1xdWlldC1tYXN0ZXIta2U=";
@@ -58,9 +60,12 @@ impl Life {
 async fn live(server: &Server) -> Life {
     let client = Client::of(server);
     let mut life = Life::default();
-    life.secrets.extend([PASSWORD, WRONG, WEAK, ADMIN_PASSWORD, MASTER_KEY, MASTER_BYTES].map(str::to_owned));
+    life.secrets.extend(
+        [PASSWORD, WRONG, WEAK, RESET, CHANGED, ADMIN_PASSWORD, MASTER_KEY, MASTER_BYTES].map(str::to_owned),
+    );
     register(server, &client, &mut life).await;
     sign_in_and_out(&client, &mut life).await;
+    recover(server, &client, &mut life).await;
     send_nonsense(&client, &mut life).await;
 
     let mut admin = server.command(&[
@@ -121,14 +126,43 @@ async fn sign_in_and_out(client: &Client, life: &mut Life) {
     life.note(&client.get(&format!("/{PASSWORD}?password={PASSWORD}"), &last.refresh).await);
 }
 
+async fn recover(server: &Server, client: &Client, life: &mut Life) {
+    life.post(client, "/auth/password/forgot", json!({"email": EMAIL})).await.expect(202);
+    let token = server.mailed_token(EMAIL);
+    // All of it, and what proves it.
+    life.secrets.extend([token.clone(), token[43..].to_owned()]);
+    for (password, status) in [(WEAK, 400), (PASSWORD, 400), (RESET, 200), (CHANGED, 400)] {
+        let body = json!({"token": token, "new_password": password});
+        assert_eq!(life.post(client, "/auth/password/reset", body).await.status, status, "{password}");
+    }
+    let tokens = life.post(client, "/auth/login", json!({"email": EMAIL, "password": RESET})).await.tokens();
+    for (current, status) in [(WRONG, 403), (RESET, 200)] {
+        let body = json!({"current_password": current, "new_password": CHANGED});
+        let request = client.request(Method::POST, "/auth/password/change").bearer_auth(&tokens.access);
+        let answer = client.send(request.json(&body)).await;
+        life.note(&answer);
+        assert_eq!(answer.status, status);
+    }
+}
+
 /// The password where it does not belong.
 async fn send_nonsense(client: &Client, life: &mut Life) {
-    for path in ["/auth/register", "/auth/login", "/auth/refresh", "/auth/verify-email"] {
+    for path in [
+        "/auth/register",
+        "/auth/login",
+        "/auth/refresh",
+        "/auth/verify-email",
+        "/auth/password/forgot",
+        "/auth/password/reset",
+        "/auth/password/change",
+    ] {
         for body in [
             json!({"email": EMAIL, "password": [PASSWORD], "name": {"first": PASSWORD}, "code": [PASSWORD]}),
             json!({"email": PASSWORD, "password": PASSWORD, "name": PASSWORD, "username": PASSWORD, "phone": PASSWORD}),
             json!({"email": EMAIL, "password": PASSWORD, "secret": PASSWORD, "refresh_token": [PASSWORD]}),
             json!({"email": EMAIL, "password": PASSWORD, "code": PASSWORD, "name": format!("\0{PASSWORD}")}),
+            json!({"token": PASSWORD, "new_password": PASSWORD, "current_password": [PASSWORD]}),
+            json!({"token": PASSWORD, "new_password": WEAK}),
             json!([PASSWORD]),
             json!(PASSWORD),
         ] {

@@ -50,8 +50,12 @@ fn these_are_the_operations() {
     POST /api/v1/admin/users bearer: 201 400 401 403 409 429 503 default
     POST /api/v1/auth/login: 200 400 401 403 409 429 503 default
     POST /api/v1/auth/logout bearer: 200 400 401 429 default
+    POST /api/v1/auth/password/change bearer: 200 400 401 403 429 503 default
+    POST /api/v1/auth/password/forgot: 202 400 429 default
+    POST /api/v1/auth/password/reset: 200 400 429 503 default
     POST /api/v1/auth/refresh: 200 400 401 429 default
     POST /api/v1/auth/register: 201 400 409 429 503 default
+    POST /api/v1/auth/verify-email/resend: 202 400 429 default
     POST /api/v1/auth/verify-email: 200 400 429 default
     POST /api/v1/users/{id}/activate bearer: 200 400 401 403 404 429 default
     POST /api/v1/users/{id}/deactivate bearer: 200 400 401 403 404 409 429 default
