@@ -16,6 +16,7 @@ mod crash;
 mod hostile;
 mod limits;
 mod load;
+mod mail;
 mod metrics;
 mod permission;
 mod race;
