@@ -48,6 +48,11 @@ const NO_BODY: Body = Body::None;
 const NO_TARGET: Target = Target::None;
 /// A code that was never sent.
 const WRONG_CODE: Body = Json(r#"{"email": "nobody@example.com", "code": "000000"}"#);
+const UNKNOWN_ADDRESS: Body = Json(r#"{"email": "nobody@example.com"}"#);
+/// A token that was never sent.
+const WRONG_TOKEN: Body = Json(r#"{"token": "AAAA", "new_password": "N3w-lantern!"}"#);
+/// The password of every caller, and another one.
+const NEW_PASSWORD: Body = Json(r#"{"current_password": "Tr4vel-light", "new_password": "N3w-lantern!"}"#);
 const NEW_NAME: Body = Json(r#"{"name": "Jane Roe"}"#);
 const MODERATOR: Body = Json(r#"{"role": "moderator"}"#);
 
@@ -59,10 +64,14 @@ pub(super) const TABLE: &[Row] = &[
     row("GET /api/v1/auth/health", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
     row("POST /api/v1/auth/register", NO_TARGET, NewAccount, [201, 201, 201, 201, 201]),
     row("POST /api/v1/auth/verify-email", NO_TARGET, WRONG_CODE, [400, 400, 400, 400, 400]),
+    row("POST /api/v1/auth/verify-email/resend", NO_TARGET, UNKNOWN_ADDRESS, [202, 202, 202, 202, 202]),
+    row("POST /api/v1/auth/password/forgot", NO_TARGET, UNKNOWN_ADDRESS, [202, 202, 202, 202, 202]),
+    row("POST /api/v1/auth/password/reset", NO_TARGET, WRONG_TOKEN, [400, 400, 400, 400, 400]),
     row("POST /api/v1/auth/login", NO_TARGET, OwnPassword, [401, 200, 200, 200, 200]),
     row("POST /api/v1/auth/refresh", NO_TARGET, OwnRefreshToken, [401, 200, 200, 200, 401]),
     // One's own.
     row("POST /api/v1/auth/logout", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
+    row("POST /api/v1/auth/password/change", NO_TARGET, NEW_PASSWORD, [401, 200, 200, 200, 401]),
     row("GET /api/v1/auth/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("GET /api/v1/users/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("PUT /api/v1/users/me", NO_TARGET, NEW_NAME, [401, 200, 200, 200, 401]),
