@@ -50,15 +50,12 @@ pub(super) async fn list(
     if limit == 0 {
         return Ok(Vec::new());
     }
-    match &query.prefix {
-        Some(prefix) => search(postgres, query, prefix, after, limit).await,
-        None => {
-            let statement = newest_first(query, after, limit);
-            let rows: Vec<UserRow> =
-                statement.load(&mut postgres.connection().await?).await.map_err(engine)?;
-            rows.into_iter().map(User::try_from).collect()
-        }
+    if let Some(prefix) = &query.prefix {
+        return search(postgres, query, prefix, after, limit).await;
     }
+    let statement = newest_first(query, after, limit);
+    let rows: Vec<UserRow> = statement.load(&mut postgres.connection().await?).await.map_err(engine)?;
+    rows.into_iter().map(User::try_from).collect()
 }
 
 /// Goes through the terms that begin with the prefix, in their order, and takes each user by the least of theirs. Which that is, the
@@ -83,7 +80,7 @@ async fn search(
     loop {
         let statement = candidates(query, &prefix, place.clone(), count);
         let rows: Vec<Candidate> = statement.load(&mut connection).await.map_err(engine)?;
-        let is_last = rows.last().is_none_or(|last| last.number < stored_number(count));
+        let has_ended = rows.last().is_none_or(|last| last.number < stored_number(count));
         for Candidate { user, term, .. } in rows {
             let user = User::try_from(user)?;
             let is_least = query.term_of(&user).as_ref() == Some(&term);
@@ -96,7 +93,7 @@ async fn search(
                 }
             }
         }
-        if is_last {
+        if has_ended {
             return Ok(found);
         }
         count = count.saturating_mul(4).min(MOST);
