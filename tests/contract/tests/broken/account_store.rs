@@ -45,7 +45,7 @@ impl<F: Fault> Members for Faulty<F> {
     }
 
     async fn find_many(&self, users: &[UserId]) -> Result<Vec<Membership>, StoreError> {
-        self.memory.find_many(users).await
+        self.fault.find_memberships(&self.memory, users).await
     }
 
     async fn list_by_company(

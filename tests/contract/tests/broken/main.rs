@@ -1,14 +1,18 @@
 //! The kit, tested: adapters broken on purpose, each in one way that was seen in real systems, must be caught by the cases
 //! that are there for it, and the unbroken adapter must pass the same cases.
 
+mod account_fault;
 mod account_store;
 mod commit_fault;
 mod feed_fault;
+mod guard_fault;
+mod history_fault;
 mod publisher;
 mod row_fault;
 mod shared;
 mod store;
 mod tokens_hasher_mailer;
+mod user_list_fault;
 
 use portcullis_contract::run;
 

@@ -93,7 +93,7 @@ impl Fault for ReadThenCount {
     }
 }
 
-async fn put(memory: &Memory, row: RowChange) {
+pub(crate) async fn put(memory: &Memory, row: RowChange) {
     let commit = Commit { rows: vec![row], ..Commit::default() };
     memory.commit(commit).await.expect("memory takes any row");
 }

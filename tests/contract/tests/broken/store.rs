@@ -79,6 +79,14 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         Members::find(memory, user).await
     }
 
+    async fn find_memberships(
+        &self,
+        memory: &Memory,
+        users: &[UserId],
+    ) -> Result<Vec<Membership>, StoreError> {
+        memory.find_many(users).await
+    }
+
     async fn list_members(
         &self,
         memory: &Memory,
