@@ -47,7 +47,8 @@ pub struct Append {
     pub events: Vec<NewEvent>,
 }
 
-/// A stream whose state a decision rests on. A guard and an append that race for one version are never both applied.
+/// A stream whose state a decision rests on: it is still at the version when the commit is applied. Two commits of which each guards what
+/// the other appends to are never both applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// The stream; none that the commit appends to.

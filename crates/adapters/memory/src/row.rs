@@ -187,15 +187,12 @@ fn order(one: &UserCursor, other: &UserCursor) -> Ordering {
 }
 
 /// Of notes in the order of their times and ids, the newest before `after`.
-fn newest_first<T: Clone, I: PartialEq>(
+fn newest_first<T: Clone, I: Ord>(
     notes: impl Iterator<Item = T>,
     key: impl Fn(&T) -> (DateTime<Utc>, I),
     after: Option<I>,
     limit: usize,
-) -> Vec<T>
-where
-    I: Ord,
-{
+) -> Vec<T> {
     let mut notes: Vec<_> = notes.collect();
     notes.sort_by_key(|note| std::cmp::Reverse(key(note)));
     let start = after.map_or(0, |after| {

@@ -23,8 +23,8 @@ use crate::{
 /// 9. Events of types this software does not know are kept and returned like any other.
 /// 10. Events are chained: `Event::chained` onto the stream's head, whose hash `head` and `list_heads` return.
 /// 11. `wait` returns once an event lies beyond the cursor, when this process committed it; it may return early.
-/// 12. A guard on a stream that is at another version fails with `Conflict`; of commits that race, one that guards a version and one that appends
-///     after it, at most one is applied; nothing is appended by a guard.
+/// 12. A guard on a stream that is at another version fails with `Conflict`, and holds until its commit is applied: of commits that race,
+///     of which each guards what the next one appends to, not all are applied; nothing is appended by a guard.
 /// 13. An append without events is refused, as is a commit that names one stream twice among its appends and guards: with `StoreError::Corrupt`, before anything else is looked at.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]

@@ -11,7 +11,7 @@ use crate::{
 ///
 /// # Contract
 ///
-/// * What a commit put and what was recorded is listed together, newest first; of one instant, by id; each user's apart.
+/// * What a commit put and what was recorded is listed together, newest first, of one instant the greatest id first; each user's apart.
 /// * A page goes on after the given attempt, without a gap or a repeat.
 /// * Attempts on an account that is gone are passed over; the others of the same call are recorded.
 /// * `prune` deletes what is older than the time, and nothing else, and says how many.

@@ -181,7 +181,8 @@ pub trait Invitations: Send + Sync {
 ///
 /// # Contract
 ///
-/// * Put notes are listed newest first, of one instant by id; each stream's apart; a page goes on after the given one, without a gap or a repeat.
+/// * Put notes are listed newest first, of one instant the greatest id first; each stream's apart; a page goes on after the given one, without
+///   a gap or a repeat.
 /// * Deleting those of a stream leaves the others'.
 /// * `prune` deletes what is older than the time, and nothing else, and says how many.
 #[async_trait]

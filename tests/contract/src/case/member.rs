@@ -174,7 +174,9 @@ pub async fn owners_are_listed_who_are_active<H: StoreHarness>() {
     for (member, (role, status)) in members.iter_mut().zip(standings.cycle()) {
         (member.role, member.status) = (role, status);
     }
-    others.iter_mut().for_each(|member| member.role = MemberRole::Owner);
+    for member in &mut others {
+        member.role = MemberRole::Owner;
+    }
     store.put(members.iter().chain(&others).cloned().map(RowChange::PutMember)).await;
     members.retain(|member| member.role == MemberRole::Owner && member.status == MemberStatus::Active);
     assert_eq!(members.len(), 2);

@@ -12,6 +12,7 @@ use portcullis_domain::{
     id::UserId,
     port::{EventStore, StoreError, UserCursor, UserQuery, Users},
     user::User,
+    value::Username,
 };
 use portcullis_memory::Memory;
 
@@ -65,7 +66,7 @@ finding_by! {
     /// Lower case is that of English: `lower` of a database without ICU.
     EnglishLetterCase: |user, prefix| {
         let profile = &user.profile;
-        let username = profile.username.as_ref().map(|username| username.as_str());
+        let username = profile.username.as_ref().map(Username::as_str);
         let texts = [Some(profile.email.as_str()), Some(profile.name.as_str()), username];
         let terms = texts.into_iter().flatten().map(str::to_ascii_lowercase);
         terms.filter(|term| term.starts_with(prefix)).min()

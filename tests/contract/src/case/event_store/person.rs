@@ -1,3 +1,5 @@
+use std::slice;
+
 use portcullis_domain::{
     audit::Access,
     commit::RowChange,
@@ -79,12 +81,12 @@ impl Person {
         let name = self.company.name.clone();
         let membership = Membership { member: self.member.clone(), company_name: name };
         assert_eq!(self.find_user(store).await, [user.clone(), user.clone(), user]);
-        assert_eq!(self.list_user(store).await, [self.user.clone()]);
+        assert_eq!(self.list_user(store).await, slice::from_ref(&self.user));
         self.check_rows(store, true).await;
         let company = store.companies.find(self.company.id).await.expect("reads");
         assert_eq!(company.as_ref(), Some(&self.company));
         assert_eq!(store.members.find(self.user.id).await.expect("reads"), Some(membership));
-        assert_eq!(self.list_members(store).await, [self.member.clone()]);
+        assert_eq!(self.list_members(store).await, slice::from_ref(&self.member));
     }
 
     /// By no read that there is; the company aside.
@@ -98,12 +100,6 @@ impl Person {
 
     async fn check_rows(&self, store: &StorePorts, are_there: bool) {
         let (user, stream) = (self.user.id, self.user.stream());
-        fn some<T: Clone>(row: &T, is_there: bool) -> Option<T> {
-            is_there.then(|| row.clone())
-        }
-        fn list<T: Clone>(row: &T, is_there: bool) -> Vec<T> {
-            some(row, is_there).into_iter().collect()
-        }
         let credential = store.credentials.find(user).await.expect("reads");
         assert_eq!(credential, some(&self.credential, are_there));
         let session = store.sessions.find(self.session.id).await.expect("reads");
@@ -141,4 +137,12 @@ impl Person {
     async fn list_members(&self, store: &StorePorts) -> Vec<Member> {
         store.members.list_by_company(self.company.id, None, sample::ALL).await.expect("reads")
     }
+}
+
+fn some<T: Clone>(row: &T, is_there: bool) -> Option<T> {
+    is_there.then(|| row.clone())
+}
+
+fn list<T: Clone>(row: &T, is_there: bool) -> Vec<T> {
+    some(row, is_there).into_iter().collect()
 }
