@@ -42,6 +42,7 @@ impl App {
         let subscriptions = stack.handlers(config)?.into_iter().map(|handler| Subscription {
             events: Arc::clone(&ports.events),
             cursors: Arc::clone(&stack.subscriptions),
+            delivered: stack.metrics.subscription.delivered(handler.name()),
             handler,
             holder,
         });

@@ -103,10 +103,7 @@ impl Stack {
         let broker = self.broker.clone().map(|publisher| -> Arc<dyn Handler> {
             Arc::new(BrokerSubscription { identity: self.identity.clone(), publisher })
         });
-        let all = std::iter::once(mailer).chain(broker);
-        Ok(all
-            .map(|handler| -> Arc<dyn Handler> { Arc::new(self.metrics.subscription.counted(handler)) })
-            .collect())
+        Ok(std::iter::once(mailer).chain(broker).collect())
     }
 
     /// Handles again what a subscription has put aside, and forgets what succeeds; returns how many did.

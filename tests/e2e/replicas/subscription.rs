@@ -1,9 +1,12 @@
 //! An operator's hands on what happens after commits, while it happens.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{EMAIL, Replicas, UNVERIFIED, eventually, sign_in};
-use crate::client::PASSWORD;
+use crate::{
+    client::{Client, PASSWORD},
+    metrics::Scrape,
+};
 
 /// What a line of the list says of a subscription's lag, holder and dead letters.
 fn state(replicas: &Replicas) -> [String; 3] {
@@ -68,4 +71,32 @@ async fn what_no_queue_took_is_put_aside_and_published_when_it_is_replayed() {
     let events = replicas.events().await;
     assert_eq!(replicas.delivered(events.len(), before).await, events);
     assert_eq!(state(&replicas)[2], "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_much_no_queue_takes_it_is_put_aside_in_the_time_of_one() {
+    let replicas = Replicas::start(1, &[UNVERIFIED]);
+    let one = Client::of(&replicas.servers[0]);
+    one.register(EMAIL).await.expect(201);
+    let before = replicas.delivered(replicas.events().await.len(), Vec::new()).await;
+    eventually("all was delivered", || async { (state(&replicas)[0] == "0").then_some(()) }).await;
+    replicas.printed(&["subscriptions", "pause", "broker"]);
+    replicas.place.remove_queue().await;
+    for _ in 0..30 {
+        one.login(EMAIL, PASSWORD).await.expect(200);
+    }
+    replicas.printed(&["subscriptions", "resume", "broker"]);
+    let resumed = Instant::now();
+    eventually("they are put aside", || async { (state(&replicas)[2] == "30").then_some(()) }).await;
+    let taken = resumed.elapsed();
+    // One by one it takes a second and a half each.
+    assert!(taken < Duration::from_secs(15), "{taken:?}");
+    let scrape = Scrape::of(&replicas.servers[0]).await;
+    let delivered = scrape.find(r#"subscription_delivered_total{name="broker"}"#);
+    assert_eq!(delivered.map(|count| count.to_string()), Some(before.len().to_string()));
+
+    replicas.place.make_queue().await;
+    assert_eq!(replicas.printed(&["subscriptions", "replay", "broker"]), "replayed 30, 0 left\n");
+    let events = replicas.events().await;
+    assert_eq!(replicas.delivered(events.len(), before).await, events);
 }

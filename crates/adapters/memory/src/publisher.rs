@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use portcullis_domain::{
     event::EventType,
-    port::{Message, PublishError, Publisher},
+    port::{Message, PublishError, Publisher, Unroutable},
 };
 
 /// A broker in this process: queues that take the messages whose types fit their patterns, until somebody reads them.
@@ -71,15 +71,14 @@ impl Broker {
 }
 
 impl State {
-    fn deliver(&mut self, message: &Message) -> Result<(), PublishError> {
+    /// False when no queue takes it.
+    fn deliver(&mut self, message: &Message) -> bool {
         let mut is_taken = false;
         for queue in self.queues.values_mut().filter(|queue| queue.takes(&message.event_type)) {
             queue.messages.push(message.clone());
             is_taken = true;
         }
-        let unroutable =
-            || PublishError::Unroutable { id: message.id, event_type: message.event_type.clone() };
-        is_taken.then_some(()).ok_or_else(unroutable)
+        is_taken
     }
 }
 
@@ -102,13 +101,14 @@ fn fits(pattern: &[&str], words: &[&str]) -> bool {
 
 #[async_trait]
 impl Publisher for Broker {
-    /// The messages before the one that fails have arrived, and those after it have not.
     async fn publish(&self, messages: &[Message]) -> Result<(), PublishError> {
         let mut state = self.state();
         if state.is_stopped {
             return Err(PublishError::Unavailable("the broker in memory is stopped".into()));
         }
-        messages.iter().try_for_each(|message| state.deliver(message))
+        let unroutable = messages.iter().filter(|message| !state.deliver(message));
+        let unroutable: Vec<_> = unroutable.map(Unroutable::from).collect();
+        if unroutable.is_empty() { Ok(()) } else { Err(PublishError::Unroutable(unroutable)) }
     }
 }
 

@@ -2,7 +2,7 @@ use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use lapin::{Channel, Confirmation, options::BasicPublishOptions, types::ShortString, uri::AMQPUri};
-use portcullis_domain::port::{Message, PublishError, Publisher, Source};
+use portcullis_domain::port::{Message, PublishError, Publisher, Source, Unroutable};
 use thiserror::Error;
 use tokio::{
     sync::Mutex,
@@ -145,7 +145,12 @@ impl RabbitMq {
         Ok(timeout(deadline, step).await.map_err(|_| SendError::Unconfirmed(deadline))??)
     }
 
-    async fn publish_window(&self, link: &Link, messages: &[Message]) -> Result<(), PublishError> {
+    /// Publishes messages and returns those that came back.
+    async fn publish_window(
+        &self,
+        link: &Link,
+        messages: &[Message],
+    ) -> Result<Vec<Unroutable>, PublishError> {
         let encoded: Result<Vec<_>, _> = messages.iter().map(|message| self.origin.encode(message)).collect();
         let encoded = encoded.map_err(unavailable)?;
         let sending = async {
@@ -165,10 +170,8 @@ impl RabbitMq {
             }
         };
         link.put_back(channel);
-        let unroutable = messages.iter().find(|message| returned.contains(&message.id.to_string()));
-        unroutable.map_or(Ok(()), |message| {
-            Err(PublishError::Unroutable { id: message.id, event_type: message.event_type.clone() })
-        })
+        let unroutable = messages.iter().filter(|message| returned.contains(&message.id.to_string()));
+        Ok(unroutable.map(Unroutable::from).collect())
     }
 }
 
@@ -179,13 +182,13 @@ impl Publisher for RabbitMq {
             return Ok(());
         }
         let link = self.link().await.map_err(unavailable)?;
-        let mut rest = messages;
+        let (mut rest, mut unroutable) = (messages, Vec::new());
         while !rest.is_empty() {
             let (window, later) = rest.split_at(window(rest));
-            self.publish_window(&link, window).await?;
+            unroutable.extend(self.publish_window(&link, window).await?);
             rest = later;
         }
-        Ok(())
+        if unroutable.is_empty() { Ok(()) } else { Err(PublishError::Unroutable(unroutable)) }
     }
 }
 

@@ -54,10 +54,7 @@ async fn the_log_says_when_the_broker_comes_and_goes_and_nothing_of_what_message
     let batch: Vec<_> =
         (0..200).map(|number| Message { data: data.clone(), ..message("user.created", number) }).collect();
     let outcome = broker.publisher.publish(&batch).await;
-    assert!(
-        matches!(outcome, Err(PublishError::Unroutable { .. })),
-        "without queues all come back: {outcome:?}"
-    );
+    assert!(matches!(outcome, Err(PublishError::Unroutable(_))), "without queues all come back: {outcome:?}");
     broker.bind("consumer", "#").await;
     for round in 1..=10 {
         broker.proxy.cut_after(20_000 * round);

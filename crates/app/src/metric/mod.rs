@@ -23,7 +23,7 @@ use self::{
 pub(crate) use self::{
     cache::{CacheLevel, CacheMetrics},
     dependency::watch_dependencies,
-    subscription::watch_subscriptions,
+    subscription::{Delivered, watch_subscriptions},
 };
 pub use self::{reference::reference, subscription::count_events_beyond};
 

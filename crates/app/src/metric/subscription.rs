@@ -1,12 +1,10 @@
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
-use async_trait::async_trait;
-use portcullis_domain::port::{EventStore, FeedCursor, FeedItem, StoreError, Subscriptions};
+use portcullis_domain::port::{EventStore, FeedCursor, StoreError, Subscriptions};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec};
 use tokio::time::{self, Duration};
 
 use super::book::{Book, Label, whole};
-use crate::subscription::{Handler, Progress};
 
 /// How often the store is asked where subscriptions stand.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -30,7 +28,7 @@ impl SubscriptionMetrics {
             delivered: book.counters(
                 "subscription_delivered_total",
                 &[NAME],
-                "Events that this replica handled; one that was handled again counts again.",
+                "Events that this replica handled and moved the cursor beyond; those put aside are not among them.",
             ),
             lag: book.gauges(
                 "subscription_lag_events",
@@ -45,10 +43,9 @@ impl SubscriptionMetrics {
         }
     }
 
-    /// The handler, what it handles counted.
-    pub(crate) fn counted(&self, inner: Arc<dyn Handler>) -> Counted {
-        let delivered = self.delivered.with_label_values(&[inner.name()]);
-        Counted { inner, delivered }
+    /// Counts what a subscription of this name has handled.
+    pub(crate) fn delivered(&self, name: &str) -> Delivered {
+        Delivered(self.delivered.with_label_values(&[name]))
     }
 
     async fn measure(
@@ -71,22 +68,12 @@ impl SubscriptionMetrics {
     }
 }
 
-/// A handler whose successes are counted.
-pub(crate) struct Counted {
-    inner: Arc<dyn Handler>,
-    delivered: IntCounter,
-}
+/// Counts events that were handled.
+pub(crate) struct Delivered(IntCounter);
 
-#[async_trait]
-impl Handler for Counted {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    async fn handle(&self, items: &[FeedItem]) -> Progress {
-        let progress = self.inner.handle(items).await;
-        self.delivered.inc_by(u64::try_from(progress.handled).unwrap_or(u64::MAX));
-        progress
+impl Delivered {
+    pub(crate) fn count(&self, events: usize) {
+        self.0.inc_by(u64::try_from(events).unwrap_or(u64::MAX));
     }
 }
 

@@ -6,10 +6,10 @@ use portcullis_domain::{
     event::StreamKind,
     id::UserId,
     message,
-    port::{FeedItem, Message, PublishError, Publisher},
+    port::{FeedItem, Message, PublishError, Publisher, Unroutable},
 };
 
-use super::{Failure, Handler, Progress};
+use super::{Failure, Handler, Progress, Refused};
 
 /// Publishes what other systems are told of events, in the order of the feed.
 pub(crate) struct BrokerSubscription {
@@ -39,15 +39,28 @@ impl Handler for BrokerSubscription {
                 }
             }
         }
-        match self.publisher.publish(&messages).await {
-            Ok(()) => match unread {
-                None => Progress { handled: items.len(), failure: None },
-                Some((handled, failure)) => Progress { handled, failure: Some(failure) },
-            },
+        let mut refused = match self.publisher.publish(&messages).await {
+            Ok(()) => Vec::new(),
+            Err(PublishError::Unroutable(named)) => refused(named, &messages, &places),
             Err(error @ PublishError::Unavailable(_)) => {
-                Progress { handled: 0, failure: Some(Failure::Outage(error.into())) }
+                return Progress { handled: 0, failure: Some(Failure::Outage(error.into())) };
             }
-            Err(error @ PublishError::Unroutable { .. }) => up_to_the_unroutable(&messages, &places, error),
+        };
+        let end = match unread {
+            None => items.len(),
+            Some((place, Failure::Event(cause))) => {
+                refused.push(Refused { place, cause });
+                place + 1
+            }
+            Some((handled, failure)) if refused.is_empty() => {
+                return Progress { handled, failure: Some(failure) };
+            }
+            // What failed there fails there again, where it is the first.
+            Some((place, _)) => place,
+        };
+        match refused.first() {
+            None => Progress { handled: end, failure: None },
+            Some(first) => Progress { handled: first.place, failure: Some(Failure::Events { refused, end }) },
         }
     }
 }
@@ -69,12 +82,12 @@ impl BrokerSubscription {
     }
 }
 
-/// What was published before a message that no queue takes was taken over: the call's messages arrive in order.
-fn up_to_the_unroutable(messages: &[Message], places: &[usize], error: PublishError) -> Progress {
-    let PublishError::Unroutable { id, .. } = &error else {
-        return Progress { handled: 0, failure: Some(Failure::Outage(error.into())) };
-    };
+/// The events whose messages no queue takes.
+fn refused(named: Vec<Unroutable>, messages: &[Message], places: &[usize]) -> Vec<Refused> {
     let place =
-        messages.iter().zip(places).find(|(message, _)| message.id == *id).map_or(0, |(_, place)| *place);
-    Progress { handled: place, failure: Some(Failure::Event(error.into())) }
+        |id| messages.iter().zip(places).find(|(message, _)| message.id == id).map(|(_, place)| *place);
+    let refused = named.into_iter().filter_map(|unroutable| {
+        place(unroutable.id).map(|place| Refused { place, cause: unroutable.into() })
+    });
+    refused.collect()
 }

@@ -3,13 +3,13 @@
 
 mod broker;
 mod mailer;
+mod patience;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use portcullis_domain::{
-    id::EventId,
-    port::{DeadLetter, EventStore, FeedCursor, FeedItem, Source, StoreError, Subscriptions},
+use portcullis_domain::port::{
+    DeadLetter, EventStore, FeedCursor, FeedItem, Source, StoreError, Subscriptions,
 };
 use thiserror::Error;
 use tokio::{sync::watch, time};
@@ -18,7 +18,8 @@ use uuid::Uuid;
 pub(crate) use broker::BrokerSubscription;
 pub(crate) use mailer::MailerSubscription;
 
-use crate::causes::chain;
+use self::patience::{MAX_TRIES, Patience};
+use crate::{causes::chain, metric::Delivered};
 
 /// How many events are read at once.
 const BATCH: usize = 100;
@@ -26,9 +27,7 @@ const BATCH: usize = 100;
 const LEASE: Duration = Duration::from_secs(15);
 /// How long to wait for a sign of a new event, or of the lease: another process's commits may give none.
 const POLL: Duration = Duration::from_secs(1);
-/// How often an event that fails by itself is tried before it is put aside.
-const MAX_TRIES: u32 = 5;
-/// The first wait after a failure; it doubles up to the longest.
+/// The first wait while something is away; it doubles up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
@@ -57,6 +56,14 @@ pub(crate) enum Failure {
     /// It is this event's own fault: tried a few times, then put aside.
     #[error("the event cannot be handled")]
     Event(#[source] Source),
+    /// It is the fault of each of these, and every other one was handled: tried together, then put aside together.
+    #[error("{} events cannot be handled, the first of them since {}", .refused.len(), first_cause(.refused))]
+    Events {
+        /// Which, in order; at least one.
+        refused: Vec<Refused>,
+        /// How many events from the first on were handled or refused.
+        end: usize,
+    },
     /// Something that every event needs is away: tried until it is back.
     #[error("what is needed is away")]
     Outage(#[source] Source),
@@ -71,6 +78,17 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// An event that cannot be handled, by its place among those that were to be, and why.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) place: usize,
+    pub(crate) cause: Source,
+}
+
+fn first_cause(refused: &[Refused]) -> String {
+    refused.first().map(|refused| chain(refused.cause.as_ref())).unwrap_or_default()
+}
+
 /// Runs one handler until it is told to stop.
 pub(crate) struct Subscription {
     pub(crate) events: Arc<dyn EventStore>,
@@ -78,6 +96,8 @@ pub(crate) struct Subscription {
     pub(crate) handler: Arc<dyn Handler>,
     /// Who this replica is in leases.
     pub(crate) holder: Uuid,
+    /// Counts what was handled.
+    pub(crate) delivered: Delivered,
 }
 
 /// What to do after a step.
@@ -90,19 +110,13 @@ enum Next {
     StandBy,
 }
 
-/// The event that fails, and how often it has.
-struct Failing {
-    event: EventId,
-    tries: u32,
-}
-
 impl Subscription {
     /// Follows the feed until `stop` turns true; what is being handled is handled to its end, and what is there by then with it.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut retry = FIRST_RETRY;
-        let mut failing = None;
+        let mut patience = Patience::default();
         while !*stop.borrow_and_update() {
-            let wait = match self.step(&mut failing).await {
+            let wait = match self.step(&mut patience).await {
                 Ok(Next::On) => {
                     retry = FIRST_RETRY;
                     continue;
@@ -117,8 +131,17 @@ impl Subscription {
                     continue;
                 }
                 Err(failure) => {
-                    let wait = retry;
-                    retry = (retry * 2).min(LONGEST_RETRY);
+                    let wait = match (&failure, patience.wait()) {
+                        (Failure::Event(_) | Failure::Events { .. }, Some(wait)) => {
+                            retry = FIRST_RETRY;
+                            wait
+                        }
+                        _ => {
+                            let wait = retry;
+                            retry = (retry * 2).min(LONGEST_RETRY);
+                            wait
+                        }
+                    };
                     self.report(&failure, wait).await;
                     wait
                 }
@@ -129,7 +152,7 @@ impl Subscription {
             }
         }
         // What the requests that were finished last have asked for goes out with them. One batch: a stop is no time for a backlog.
-        if let Err(failure) = self.step(&mut failing).await {
+        if let Err(failure) = self.step(&mut patience).await {
             tracing::debug!("left to the next start: {}", chain(&failure));
         }
         if let Err(error) = self.cursors.release(self.handler.name(), self.holder).await {
@@ -138,7 +161,7 @@ impl Subscription {
     }
 
     /// Takes or renews the lease, and handles what lies beyond the cursor.
-    async fn step(&self, failing: &mut Option<Failing>) -> Result<Next, Failure> {
+    async fn step(&self, patience: &mut Patience) -> Result<Next, Failure> {
         let name = self.handler.name();
         let Some(cursor) = self.cursors.lease(name, self.holder, LEASE).await? else {
             return Ok(Next::StandBy);
@@ -147,24 +170,35 @@ impl Subscription {
         if items.is_empty() {
             return Ok(Next::Await(cursor));
         }
-        let Progress { mut handled, mut failure } = self.handler.handle(&items).await;
-        if let (Some(Failure::Event(cause)), Some(item)) = (&failure, items.get(handled)) {
-            let tries =
-                failing.take().filter(|seen| seen.event == item.event.event.id).map_or(0, |seen| seen.tries)
-                    + 1;
-            if tries >= MAX_TRIES {
-                self.bury(item, cause).await?;
-                handled += 1;
-                failure = None;
-            } else {
-                *failing = Some(Failing { event: item.event.event.id, tries });
+        let Progress { handled, failure } = self.handler.handle(&items).await;
+        let (end, refused) = match failure {
+            None => (handled, Vec::new()),
+            Some(Failure::Event(cause)) => (handled + 1, vec![Refused { place: handled, cause }]),
+            Some(Failure::Events { refused, end }) => (end, refused),
+            Some(outage @ Failure::Outage(_)) => {
+                self.advance(&items[..handled], 0).await?;
+                return Err(outage);
             }
+        };
+        let given_up = patience.refused(refused.iter().map(|refused| items[refused.place].event.event.id));
+        for Refused { place, cause } in &refused[..given_up] {
+            self.bury(&items[*place], cause).await?;
         }
-        if let Some(last) = handled.checked_sub(1).and_then(|last| items.get(last)) {
-            // Lost meanwhile: whoever has the lease now handles the rest, and some of this again.
-            self.cursors.advance(name, self.holder, last.cursor).await?;
+        // The first that is tried again, and with it whatever comes after: whoever begins to take it meanwhile gets its stream in order.
+        let next = refused.into_iter().nth(given_up);
+        let reach = next.as_ref().map_or(end, |refused| refused.place);
+        self.advance(&items[..reach], given_up).await?;
+        next.map_or(Ok(Next::On), |refused| Err(Failure::Event(refused.cause)))
+    }
+
+    /// Moves the cursor beyond events that were handled, but for so many that were put aside.
+    async fn advance(&self, items: &[FeedItem], put_aside: usize) -> Result<(), StoreError> {
+        let Some(last) = items.last() else { return Ok(()) };
+        // Lost meanwhile: whoever has the lease now handles the rest, and some of this again.
+        if self.cursors.advance(self.handler.name(), self.holder, last.cursor).await? {
+            self.delivered.count(items.len() - put_aside);
         }
-        failure.map_or(Ok(Next::On), Err)
+        Ok(())
     }
 
     /// Puts an event aside, so that the others go on.

@@ -24,7 +24,7 @@ pub use event_store::{EventStore, FeedCursor, FeedItem, StreamHead};
 pub use login_history::LoginHistory;
 pub use mailer::{Mail, MailError, Mailer};
 pub use password_hasher::{HashError, PasswordHasher, UnreadableHash, Verdict};
-pub use publisher::{Message, PublishError, Publisher};
+pub use publisher::{Message, PublishError, Publisher, Unroutable};
 pub use rate_limiter::{Quota, RateLimiter, RateVerdict};
 pub use row::{
     Accesses, Companies, Credentials, Invitations, Members, OneTimeCodes, RotateOutcome, Rotation, Sessions,

@@ -90,12 +90,12 @@ contract! {
         messages_of_calls_that_follow_each_other_arrive_in_order,
         messages_of_calls_made_at_once_keep_the_order_of_their_call,
     ]
-    "A message that no queue takes is not lost in silence: the call fails and names the first such message, and all before it have been taken over." => [
+    "A message that no queue takes is not lost in silence: the call fails and names each such message, and all others have been taken over." => [
         a_message_that_no_queue_takes_fails_the_call,
-        of_many_messages_the_one_that_no_queue_takes_is_named,
+        of_many_messages_each_that_no_queue_takes_is_named_and_the_others_arrive,
         messages_fail_from_when_their_queue_is_taken_away_until_one_is_back,
     ]
-    "After a failure any of the messages may have arrived: the caller publishes them all again, and consumers tell them by their id." => [
+    "After any other failure any of the messages may have arrived: the caller publishes them all again, and consumers tell them by their id." => [
         messages_published_again_after_a_failure_all_arrive,
         messages_cut_off_by_an_outage_and_published_again_arrive_in_order,
     ]

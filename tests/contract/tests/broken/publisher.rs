@@ -37,7 +37,7 @@ impl Fault for NotMandatory {
     async fn publish(&self, broker: &Broker, messages: &[Message]) -> Result<(), PublishError> {
         for message in messages {
             match broker.publish(std::slice::from_ref(message)).await {
-                Ok(()) | Err(PublishError::Unroutable { .. }) => {}
+                Ok(()) | Err(PublishError::Unroutable(_)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -125,10 +125,38 @@ impl Fault for Skipping {
         let failed = self.0.lock().expect("free").take();
         let place = messages.iter().position(|message| Some(message.id) == failed);
         let outcome = broker.publish(&messages[place.map_or(0, |place| place + 1)..]).await;
-        if let Err(PublishError::Unroutable { id, .. }) = &outcome {
-            *self.0.lock().expect("free") = Some(*id);
+        if let Err(PublishError::Unroutable(named)) = &outcome {
+            *self.0.lock().expect("free") = named.first().map(|message| message.id);
         }
         outcome
+    }
+}
+
+/// Stops at the first message that no queue takes.
+#[derive(Default)]
+struct Stopping;
+
+#[async_trait]
+impl Fault for Stopping {
+    async fn publish(&self, broker: &Broker, messages: &[Message]) -> Result<(), PublishError> {
+        for message in messages {
+            broker.publish(std::slice::from_ref(message)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends them all, and names the first that came back alone.
+#[derive(Default)]
+struct NamingOne;
+
+#[async_trait]
+impl Fault for NamingOne {
+    async fn publish(&self, broker: &Broker, messages: &[Message]) -> Result<(), PublishError> {
+        broker.publish(messages).await.map_err(|error| match error {
+            PublishError::Unroutable(named) => PublishError::Unroutable(named[..1].to_vec()),
+            error @ PublishError::Unavailable(_) => error,
+        })
     }
 }
 
@@ -189,7 +217,14 @@ impl<F: Fault> PublisherHarness for With<F> {
 crate::caught! {
     a_publisher_that_does_not_ask_for_messages_back_is_caught: With<NotMandatory>, With<Sound> => [
         publisher::a_message_that_no_queue_takes_fails_the_call,
-        publisher::of_many_messages_the_one_that_no_queue_takes_is_named,
+        publisher::of_many_messages_each_that_no_queue_takes_is_named_and_the_others_arrive,
+        publisher::messages_fail_from_when_their_queue_is_taken_away_until_one_is_back,
+    ]
+    a_publisher_that_stops_at_a_message_that_no_queue_takes_is_caught: With<Stopping>, With<Sound> => [
+        publisher::of_many_messages_each_that_no_queue_takes_is_named_and_the_others_arrive,
+    ]
+    a_publisher_that_names_one_message_of_several_is_caught: With<NamingOne>, With<Sound> => [
+        publisher::of_many_messages_each_that_no_queue_takes_is_named_and_the_others_arrive,
         publisher::messages_fail_from_when_their_queue_is_taken_away_until_one_is_back,
     ]
     a_publisher_that_does_not_wait_for_confirms_is_caught: With<Unconfirmed>, With<Sound> => [
