@@ -131,16 +131,14 @@ impl Subscription {
                     continue;
                 }
                 Err(failure) => {
-                    let wait = match (&failure, patience.wait()) {
-                        (Failure::Event(_) | Failure::Events { .. }, Some(wait)) => {
-                            retry = FIRST_RETRY;
-                            wait
-                        }
-                        _ => {
-                            let wait = retry;
-                            retry = (retry * 2).min(LONGEST_RETRY);
-                            wait
-                        }
+                    let is_an_events = !matches!(failure, Failure::Outage(_));
+                    let wait = if let Some(wait) = patience.wait().filter(|_| is_an_events) {
+                        retry = FIRST_RETRY;
+                        wait
+                    } else {
+                        let wait = retry;
+                        retry = (retry * 2).min(LONGEST_RETRY);
+                        wait
                     };
                     self.report(&failure, wait).await;
                     wait
