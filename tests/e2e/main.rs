@@ -16,6 +16,7 @@ mod crash;
 mod hostile;
 mod limits;
 mod load;
+mod lockout;
 mod mail;
 mod metrics;
 mod permission;

@@ -84,6 +84,30 @@ async fn an_unknown_account_is_refused_like_a_wrong_password_and_as_slowly() {
     client.login("jane@example.com", PASSWORD).await.expect(200);
 }
 
+/// Nor does the time until an account is locked, what is answered then, or how fast.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_account_is_locked_like_any_other_and_refused_as_fast() {
+    let server = Server::start_with(&[&REAL_HASHES[..], &[("MAX_LOGIN_ATTEMPTS", "5")]].concat());
+    let client = Client::of(&server);
+    client.signed_in(&server, "jane@example.com").await;
+    let nobody = format!("nobody.{}@example.com", std::process::id());
+    let mut taken = [Vec::new(), Vec::new()];
+    for (email, taken) in ["jane@example.com", &nobody].into_iter().zip(&mut taken) {
+        for _ in 0..5 {
+            client.login(email, WRONG).await.expect_error(401, "USER_1001");
+        }
+        for _ in 0..50 {
+            let started = Instant::now();
+            client.login(email, PASSWORD).await.expect_error(423, "USER_1003");
+            taken.push(started.elapsed());
+        }
+        taken.sort_unstable();
+    }
+    // No password is checked, so this is about nothing but the way there and back.
+    let [known, unknown] = taken.map(|taken| taken[taken.len() / 2]);
+    assert!(known.abs_diff(unknown) < Duration::from_millis(10), "{known:?} and {unknown:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_that_is_too_long_tells_nothing_either() {
     let (_server, client) = service_with_an_account().await;

@@ -12,6 +12,7 @@ use crate::{
     server,
     stack::Stack,
     subscription::Subscription,
+    upkeep::prune_login_histories,
 };
 
 /// A service that listens already and answers once it is run.
@@ -22,6 +23,7 @@ pub struct App {
     subscriptions: Vec<Subscription>,
     stack: Stack,
     grace: Duration,
+    login_history_retention: Duration,
 }
 
 impl App {
@@ -47,7 +49,15 @@ impl App {
             holder,
         });
         let subscriptions: Vec<_> = subscriptions.collect();
-        Ok(Self { listener, address, endpoint, subscriptions, stack, grace: config.shutdown_grace })
+        Ok(Self {
+            listener,
+            address,
+            endpoint,
+            subscriptions,
+            stack,
+            grace: config.shutdown_grace,
+            login_history_retention: config.login_history_retention,
+        })
     }
 
     /// Where it listens.
@@ -68,6 +78,7 @@ impl App {
         tokio::select! {
             () = serving => {}
             never = watch(&self.stack, &names) => match never {},
+            never = prune_login_histories(&self.stack.identity, self.login_history_retention) => match never {},
         }
         // Nobody listens any more when all subscriptions have ended by themselves.
         let _ = stop_subscriptions.send(true);

@@ -10,6 +10,7 @@ mod data_folder;
 mod dependency;
 mod fall_back;
 mod http;
+mod login_history;
 mod mail;
 mod master_key;
 mod metric;
@@ -19,6 +20,7 @@ mod stack;
 mod store;
 mod subscription;
 mod telemetry;
+mod upkeep;
 
 pub use app::App;
 pub use http::{openapi_json, openapi_yaml};

@@ -12,6 +12,7 @@ use portcullis_sqlite::Sqlite;
 use crate::{
     config::{Config, ConfigError, StoreAddress},
     data_folder,
+    login_history::CollectedHistory,
 };
 
 /// Every store port, filled by one engine.
@@ -21,7 +22,7 @@ pub(crate) struct Store {
     pub(crate) credentials: Arc<dyn Credentials>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) one_time_codes: Arc<dyn OneTimeCodes>,
-    pub(crate) login_history: Arc<dyn LoginHistory>,
+    pub(crate) login_history: Arc<CollectedHistory>,
     pub(crate) companies: Arc<dyn Companies>,
     pub(crate) members: Arc<dyn Members>,
     pub(crate) invitations: Arc<dyn Invitations>,
@@ -57,6 +58,7 @@ impl Store {
 
     /// Finishes what was begun and closes it.
     pub(crate) async fn close(&self) {
+        self.login_history.flush().await;
         match &self.engine {
             Engine::Sqlite(store) => store.close().await,
             Engine::Postgres(store) => store.close(),
@@ -100,7 +102,7 @@ impl Store {
             credentials: store.clone(),
             sessions: store.clone(),
             one_time_codes: store.clone(),
-            login_history: store.clone(),
+            login_history: CollectedHistory::start(store.clone()),
             companies: store.clone(),
             members: store.clone(),
             invitations: store.clone(),

@@ -41,6 +41,8 @@ codes! {
     InvalidCredentials = "USER_1001", "INVALID_CREDENTIALS";
     /// Right password, account deactivated.
     AccountDisabled = "USER_1002", "ACCOUNT_DISABLED";
+    /// Too many wrong passwords from one network, whether there is such an account or not; `details.retry_after_seconds`.
+    AccountLocked = "USER_1003", "ACCOUNT_LOCKED";
     /// Right password, address not verified.
     EmailNotVerified = "USER_1004", "EMAIL_NOT_VERIFIED";
     /// An authentic token past its time.

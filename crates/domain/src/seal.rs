@@ -73,6 +73,11 @@ impl MasterKey {
         key
     }
 
+    /// A secret for one use alone, from which nobody finds this key (BLAKE3 in its key derivation mode).
+    pub fn derive(&self, context: &'static str) -> [u8; KEY_LENGTH] {
+        blake3::derive_key(context, &self.0)
+    }
+
     /// Seals other secrets of the service, such as signing keys; `purpose` binds them to their place.
     pub fn seal(&self, secret: &[u8], purpose: &[u8], entropy: &dyn Entropy) -> Sealed {
         seal(&self.0, secret, purpose, entropy)

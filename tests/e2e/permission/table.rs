@@ -78,6 +78,7 @@ pub(super) const TABLE: &[Row] = &[
     row("GET /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("DELETE /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("DELETE /api/v1/users/me/sessions/{id}", OwnSession, NO_BODY, [401, 200, 200, 200, 401]),
+    row("GET /api/v1/users/me/login-history", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     // Others'.
     row("GET /api/v1/users", NO_TARGET, NO_BODY, [401, 403, 200, 200, 401]),
     row("POST /api/v1/admin/users", NO_TARGET, NewAccount, [401, 403, 403, 201, 401]),
@@ -88,5 +89,6 @@ pub(super) const TABLE: &[Row] = &[
     row("POST /api/v1/users/{id}/deactivate", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
     row("POST /api/v1/users/{id}/unlock", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
     row("GET /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
+    row("GET /api/v1/users/{id}/login-history", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
     row("DELETE /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
 ];

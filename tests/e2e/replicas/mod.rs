@@ -4,6 +4,7 @@ mod administration;
 mod broker;
 mod limit;
 mod line;
+mod lockout;
 mod metrics;
 mod refusal;
 mod session;

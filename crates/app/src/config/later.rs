@@ -3,10 +3,8 @@
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 11] = [
+pub(super) const NAMES: [&str; 9] = [
     "TOKEN_FORMAT",
-    "MAX_LOGIN_ATTEMPTS",
-    "ACCOUNT_LOCKOUT_DURATION_MINUTES",
     "LOG_DIR",
     "LOG_KEEP_DAYS",
     "OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -44,6 +44,8 @@ impl Config {
             session_limit: self.session_limit,
             email_verification: self.email_verification,
             password_history: self.password_history,
+            max_login_attempts: self.max_login_attempts,
+            lockout: self.lockout,
             ..Policy::default()
         }
     }

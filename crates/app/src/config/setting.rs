@@ -166,6 +166,12 @@ settings! {
         registrations_per_hour: NonZeroU32 = plain("RATE_LIMIT_REGISTER_PER_HOUR", "3", form::limit());
         /// How many requests of any other kind somebody may make, a minute.
         requests_per_minute: NonZeroU32 = plain("RATE_LIMIT_PER_MINUTE", "60", form::limit());
+        /// How many wrong passwords lock an account. They are counted by account and by the network they come from (a /24 of IPv4, a /48 of IPv6), and the account is locked for that network alone: its sessions live on, and its owner signs in from elsewhere.
+        max_login_attempts: u32 = plain("MAX_LOGIN_ATTEMPTS", "5", form::number(1..=10_000));
+        /// For how long, in minutes. So long wrong passwords count, too.
+        lockout: Duration = plain("ACCOUNT_LOCKOUT_DURATION_MINUTES", "15", form::span(MINUTES, 1..=1440));
+        /// How long attempts to sign in are kept in an account's history, in days.
+        login_history_retention: Duration = plain("LOGIN_HISTORY_RETENTION_DAYS", "90", form::span(DAYS, 1..=3650));
         /// The proxies whose `X-Forwarded-For` or `Forwarded` header says whose request it is; of nobody else either is believed. A proxy must take away from what it passes on the one of the two that it does not write itself: where both are there and disagree, the request counts as the proxy's own.
         trusted_proxies: Option<Vec<IpNet>> = derived("TRUSTED_PROXIES", "none", form::networks());
     }

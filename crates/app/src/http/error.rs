@@ -26,8 +26,8 @@ use portcullis_domain::{
     code::Code,
     port::{HashError, Source, StoreError},
     session::{
-        AuthenticateError, ListSessionsError, RefreshError, RevokeOtherSessionsError, RevokeSessionError,
-        SignInError, SignOutError,
+        AccountLocked, AuthenticateError, ListLoginHistoryError, ListLoginHistoryOfError, ListSessionsError,
+        RefreshError, RevokeOtherSessionsError, RevokeSessionError, SignInError, SignOutError,
     },
     user::{ChangePasswordError, GetProfileError, RegisterError, UpdateProfileError},
     value::{PasswordRule, Violations},
@@ -84,6 +84,7 @@ const fn status(code: Code) -> StatusCode {
         | Code::EmailNotVerified
         | Code::PermissionDenied
         | Code::ReauthenticationRequired => StatusCode::FORBIDDEN,
+        Code::AccountLocked => StatusCode::LOCKED,
         Code::UserNotFound | Code::SessionNotFound | Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::EmailAlreadyExists
@@ -103,10 +104,11 @@ const fn message(code: Code) -> &'static str {
     match code {
         Code::InvalidCredentials => "Invalid email or password",
         Code::AccountDisabled => "This account is deactivated",
+        Code::AccountLocked => "Too many wrong passwords; try again later",
+        Code::PermissionDenied => "This account may not do that",
         Code::EmailNotVerified => "The e-mail address is not verified yet",
         Code::TokenExpired => "The token has expired",
         Code::TokenInvalid => "The token is missing or invalid",
-        Code::PermissionDenied => "This account may not do that",
         Code::CodeInvalid => "The code is wrong, used or expired",
         Code::ReauthenticationRequired => "The current password is wrong or missing",
         Code::UserNotFound => "There is no such user",
@@ -376,6 +378,15 @@ impl From<HashError> for Failure {
     }
 }
 
+impl From<AccountLocked> for Failure {
+    fn from(AccountLocked { retry_after }: AccountLocked) -> Self {
+        let mut failure = Self::new(Code::AccountLocked).retry_after(retry_after);
+        let seconds = whole_seconds(retry_after).max(1);
+        failure.details.insert("retry_after_seconds".to_owned(), seconds.into());
+        failure
+    }
+}
+
 impl From<Violations> for Failure {
     fn from(violations: Violations) -> Self {
         let code = if violations.email_error().is_some() {
@@ -473,6 +484,7 @@ impl Fails for ChangePasswordError {
         Code::TokenInvalid,
         Code::TokenExpired,
         Code::ReauthenticationRequired,
+        Code::AccountLocked,
         Code::WeakPassword,
         Code::PasswordReused,
         Code::Overloaded,
@@ -481,6 +493,7 @@ impl Fails for ChangePasswordError {
     fn into_failure(self) -> Failure {
         match self {
             Self::WrongPassword => Failure::new(Code::ReauthenticationRequired),
+            Self::Locked(locked) => locked.into(),
             Self::Invalid(violations) => violations.into(),
             Self::Reused => Failure::new(Code::PasswordReused),
             Self::Hash(error) => error.into(),
@@ -494,6 +507,7 @@ impl Fails for SignInError {
         Code::ValidationFailed,
         Code::InvalidCredentials,
         Code::AccountDisabled,
+        Code::AccountLocked,
         Code::EmailNotVerified,
         Code::TooManySessions,
         Code::Overloaded,
@@ -505,8 +519,37 @@ impl Fails for SignInError {
             Self::InvalidCredentials => Failure::new(Code::InvalidCredentials),
             Self::AccountDisabled => Failure::new(Code::AccountDisabled),
             Self::EmailNotVerified => Failure::new(Code::EmailNotVerified),
+            Self::AccountLocked(locked) => locked.into(),
             Self::TooManySessions(_) => Failure::new(Code::TooManySessions),
             Self::Hash(error) => error.into(),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for ListLoginHistoryError {
+    const CODES: &'static [Code] = &[Code::ValidationFailed, Code::TokenInvalid, Code::TokenExpired];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Fails for ListLoginHistoryOfError {
+    const CODES: &'static [Code] = &[
+        Code::ValidationFailed,
+        Code::TokenInvalid,
+        Code::TokenExpired,
+        Code::PermissionDenied,
+        Code::UserNotFound,
+    ];
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Denied(denied) => denied.into(),
+            Self::NotFound => Failure::new(Code::UserNotFound),
             Self::Store(error) => error.into(),
         }
     }

@@ -13,6 +13,7 @@ mod error;
 mod health;
 mod language;
 mod limit;
+mod login_history;
 mod message;
 mod metrics;
 mod page;
@@ -68,7 +69,8 @@ fn api() -> impl OpenApi {
         administration::StandingApi,
         administration::SessionsOfApi,
     );
-    (auth, user::ProfileApi, sessions, administration, health::HealthApi)
+    let login_history = (login_history::OwnLoginHistoryApi, login_history::LoginHistoryOfApi);
+    (auth, user::ProfileApi, sessions, login_history, administration, health::HealthApi)
 }
 
 /// The API with its description; the code is the source of both.

@@ -1,7 +1,11 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::{IssuedTokens, Session, TooManySessions, limit::make_room};
+use super::{
+    IssuedTokens, LoginFailure, Session, TooManySessions,
+    limit::make_room,
+    lockout::{AccountLocked, GuessError, Lockout},
+};
 use crate::{
     caller::Origin,
     commit::RowChange,
@@ -79,12 +83,39 @@ pub enum SignInError {
     /// The password was right, and the account has as many sessions as it may.
     #[error(transparent)]
     TooManySessions(#[from] TooManySessions),
+    /// Too many passwords were wrong, whether there is such an account or not; this one was not looked at.
+    #[error(transparent)]
+    AccountLocked(#[from] AccountLocked),
     /// The password could not be checked.
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<GuessError> for SignInError {
+    fn from(error: GuessError) -> Self {
+        match error {
+            GuessError::Locked(locked) => locked.into(),
+            GuessError::Hash(error) => error.into(),
+            GuessError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl SignInError {
+    /// What the account's history says of it; `None` for what says nothing of the account.
+    pub(super) const fn in_history(&self) -> Option<LoginFailure> {
+        match self {
+            Self::InvalidCredentials => Some(LoginFailure::InvalidPassword),
+            Self::AccountDisabled => Some(LoginFailure::AccountDisabled),
+            Self::EmailNotVerified => Some(LoginFailure::EmailNotVerified),
+            Self::AccountLocked(_) => Some(LoginFailure::AccountLocked),
+            Self::TooManySessions(_) => Some(LoginFailure::TooManySessions),
+            Self::Invalid(_) | Self::Hash(_) | Self::Store(_) => None,
+        }
+    }
 }
 
 /// Decides a sign-in whose password was right. `others` are the account's sessions so far: those that ended by themselves go, since
@@ -123,12 +154,28 @@ impl Identity {
     /// Signs a person in and opens a session. An unknown account takes as long as a wrong password.
     pub async fn sign_in(&self, command: SignIn, origin: &Origin) -> Result<IssuedTokens, SignInError> {
         let known = self.find_by_sign_in_name(&command.name).await?;
+        let id = known.as_ref().map(|user| user.id);
+        let lockout = self.lockout_of_name(known.as_ref(), &command.name, origin);
+        let outcome = self.sign_in_to(known, &lockout, &command.password, origin).await;
+        if let Err(error) = &outcome {
+            self.note_failed_sign_in(id, &lockout, error, origin).await?;
+        }
+        outcome
+    }
+
+    async fn sign_in_to(
+        &self,
+        known: Option<User>,
+        lockout: &Lockout<'_>,
+        password: &Password,
+        origin: &Origin,
+    ) -> Result<IssuedTokens, SignInError> {
         let credential = match &known {
             Some(user) => self.ports().credentials.find(user.id).await?,
             None => None,
         };
         let Some((mut user, mut credential, mut rehashed)) =
-            self.check_password(known, credential, &command.password).await?
+            self.check_password(known, credential, lockout, password).await?
         else {
             return Err(SignInError::InvalidCredentials);
         };
@@ -138,8 +185,9 @@ impl Identity {
             let now = self.now();
             let session = self.new_session(&user, origin, now);
             let others = self.ports().sessions.list_by_user(user.id).await?;
-            let decision =
+            let mut decision =
                 decide(&user, self.policy(), session.clone(), &others, rehashed.clone(), &credential)?;
+            decision.rows.push(RowChange::PutLoginAttempt(self.login_attempt(user.id, origin, None, now)));
             let evicted = decision.revoked_sessions();
             let key = self.data_key_of(&user).await?;
             let act = Act::own(user.id, origin, now);
@@ -184,11 +232,12 @@ impl Identity {
         &self,
         user: Option<User>,
         credential: Option<Credential>,
+        lockout: &Lockout<'_>,
         password: &Password,
-    ) -> Result<Option<(User, Credential, Option<PasswordHash>)>, HashError> {
+    ) -> Result<Option<(User, Credential, Option<PasswordHash>)>, GuessError> {
         let hasher = &self.ports().password_hasher;
-        let stored = credential.as_ref().filter(|_| !password.is_too_long()).map(|found| &found.password);
-        let verdict = hasher.verify(password, stored).await?;
+        let id = user.as_ref().map(|user| user.id);
+        let verdict = self.guess(lockout, id, credential.as_ref(), password).await?;
         let (Some(user), Some(credential)) = (user, credential) else { return Ok(None) };
         Ok(match verdict {
             Verdict::Mismatch => None,

@@ -8,6 +8,7 @@ use crate::{
     id::SessionId,
     identity::{Act, Decision, Identity, Tries},
     port::{HashError, StoreError},
+    session::{AccountLocked, OwnPasswordError},
     value::{Password, Violations},
     verification::Purpose,
 };
@@ -27,6 +28,9 @@ pub enum ChangePasswordError {
     /// The current password was wrong.
     #[error("the current password is wrong")]
     WrongPassword,
+    /// Too many passwords were wrong before this one.
+    #[error(transparent)]
+    Locked(#[from] AccountLocked),
     /// The new password breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Violations),
@@ -39,6 +43,17 @@ pub enum ChangePasswordError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<OwnPasswordError> for ChangePasswordError {
+    fn from(error: OwnPasswordError) -> Self {
+        match error {
+            OwnPasswordError::Wrong => Self::WrongPassword,
+            OwnPasswordError::Locked(locked) => locked.into(),
+            OwnPasswordError::Hash(error) => error.into(),
+            OwnPasswordError::Store(error) => error.into(),
+        }
+    }
 }
 
 /// Decides a change: every other session ends, and a token for a new password that waits is void.
@@ -60,13 +75,8 @@ impl Identity {
         origin: &Origin,
     ) -> Result<(), ChangePasswordError> {
         let ChangePassword { current_password, new_password } = command;
-        let credential = self.ports().credentials.find(caller.user).await?;
-        let stored =
-            credential.as_ref().filter(|_| !current_password.is_too_long()).map(|found| &found.password);
-        let verdict = self.ports().password_hasher.verify(&current_password, stored).await?;
-        let credential =
-            credential.filter(|_| verdict.is_match()).ok_or(ChangePasswordError::WrongPassword)?;
         let user = self.ports().users.find(caller.user).await?.ok_or(ChangePasswordError::WrongPassword)?;
+        let credential = self.check_own_password(&user, &current_password, origin).await?;
         user.check_new_password("new_password", &new_password)?;
         if self.is_reused(&credential, &new_password).await? {
             return Err(ChangePasswordError::Reused);
