@@ -3,7 +3,7 @@ use thiserror::Error;
 use super::{Credential, Profile, User, UserCreated, UserEvent};
 use crate::{
     caller::{Caller, Origin, Role},
-    commit::{ClaimSpace, CommitError, RowChange},
+    commit::{ClaimSpace, Commit, CommitError, RowChange},
     id::{OneTimeCodeId, UserId},
     identity::{Act, Decision, Identity, Policy},
     port::{HashError, StoreError},
@@ -76,7 +76,7 @@ impl Register {
     /// Parses what a person sent; all violations at once.
     pub fn parse(input: RegisterInput) -> Result<Self, Violations> {
         let mut violations = Violations::default();
-        let profile = parse_profile(&mut violations, &input);
+        let profile = parse_profile(&mut violations, &(&input).into());
         let local_part = input.email.rsplit_once('@').map_or("", |(local, _)| local);
         violations.new_password("password", &input.password, &[local_part, input.name.trim()]);
         let profile = violations.into_result(profile)?;
@@ -91,19 +91,45 @@ impl Register {
     }
 }
 
-fn parse_profile(violations: &mut Violations, input: &RegisterInput) -> Option<Profile> {
-    let email = violations.email(&input.email);
-    let name = violations.field("name").parse(PersonName::parse(&input.name));
-    let username = input.username.as_deref().map(Username::parse);
-    let username = violations.field("username").parse_optional(username);
-    let phone = violations.field("phone").parse_optional(input.phone.as_deref().map(Phone::parse));
-    let mut short_text = |field, text: &Option<String>| {
-        violations.field(field).parse_optional(text.as_deref().map(ShortText::parse))
-    };
-    let business_type = short_text("business_type", &input.business_type);
-    let business_number = short_text("business_number", &input.business_number);
-    let industry = short_text("industry", &input.industry);
-    let region = short_text("region", &input.region);
+/// A profile as text.
+pub(super) struct ProfileTexts<'a> {
+    pub(super) email: &'a str,
+    pub(super) name: &'a str,
+    pub(super) username: Option<&'a str>,
+    pub(super) phone: Option<&'a str>,
+    pub(super) business_type: Option<&'a str>,
+    pub(super) business_number: Option<&'a str>,
+    pub(super) industry: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
+}
+
+impl<'a> From<&'a RegisterInput> for ProfileTexts<'a> {
+    fn from(input: &'a RegisterInput) -> Self {
+        Self {
+            email: &input.email,
+            name: &input.name,
+            username: input.username.as_deref(),
+            phone: input.phone.as_deref(),
+            business_type: input.business_type.as_deref(),
+            business_number: input.business_number.as_deref(),
+            industry: input.industry.as_deref(),
+            region: input.region.as_deref(),
+        }
+    }
+}
+
+/// The profile of a new account, or what is wrong with it.
+pub(super) fn parse_profile(violations: &mut Violations, texts: &ProfileTexts<'_>) -> Option<Profile> {
+    let email = violations.email(texts.email);
+    let name = violations.field("name").parse(PersonName::parse(texts.name));
+    let username = violations.field("username").parse_optional(texts.username.map(Username::parse));
+    let phone = violations.field("phone").parse_optional(texts.phone.map(Phone::parse));
+    let mut short_text =
+        |field, text: Option<&str>| violations.field(field).parse_optional(text.map(ShortText::parse));
+    let business_type = short_text("business_type", texts.business_type);
+    let business_number = short_text("business_number", texts.business_number);
+    let industry = short_text("industry", texts.industry);
+    let region = short_text("region", texts.region);
     Some(Profile {
         email: email?,
         username: username?,
@@ -169,17 +195,29 @@ impl Identity {
             None => Act::own(id, origin, now),
         };
 
-        let entropy = self.ports().entropy.as_ref();
-        let key = DataKey::generate(entropy);
-        let wrapped = self.ports().master_key.wrap(id.into(), &key, entropy);
-        let mut decision = decide(&command, self.policy(), prepared, now);
-        decision.rows.push(RowChange::PutSubjectKey(wrapped));
-        match self.record(id, None, &key, &act, decision).await {
-            Ok(user) => Ok(user.ok_or_else(|| StoreError::corrupt("a new account that is none"))?),
+        let mut commit = Commit::default();
+        let decision = decide(&command, self.policy(), prepared, now);
+        let user = self.stage_new(&mut commit, id, &act, decision);
+        match self.ports().events.commit(commit).await {
+            Ok(_) => Ok(user.ok_or_else(|| StoreError::corrupt("a new account that is none"))?),
             Err(CommitError::Taken { key }) => Err(taken(key.space())),
             Err(CommitError::Conflict { .. }) => Err(StoreError::Contention.into()),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
+    }
+
+    /// Adds a decision about an account that begins with it to a commit, and the data key that the account's life is sealed with.
+    pub(super) fn stage_new(
+        &self,
+        commit: &mut Commit,
+        id: UserId,
+        act: &Act<'_>,
+        mut decision: Decision,
+    ) -> Option<User> {
+        let entropy = self.ports().entropy.as_ref();
+        let key = DataKey::generate(entropy);
+        decision.rows.push(RowChange::PutSubjectKey(self.ports().master_key.wrap(id.into(), &key, entropy)));
+        self.stage(commit, id, None, &key, act, decision)
     }
 
     async fn refuse_taken(&self, profile: &Profile) -> Result<(), RegisterError> {
