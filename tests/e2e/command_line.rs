@@ -61,7 +61,7 @@ mod help {
     #[test]
     fn of_each_command_says_what_it_does_and_how_to_use_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        let cases: [(&[&str], &[&str]); 9] = [
+        let cases: [(&[&str], &[&str]); 11] = [
             (
                 &[],
                 &[
@@ -85,6 +85,11 @@ mod help {
                 &["audit", "verify"],
                 &["running server", "no key", "exit code is 1", "first bad event", "Examples"],
             ),
+            (
+                &["import", "users"],
+                &["--dry-run", "password_hash", "$argon2id$", "killed", "Examples", "Exit codes"],
+            ),
+            (&["export", "users"], &["--with-password-hashes", "personal data", "0600", "Examples"]),
             (&["admin"], &["create"]),
             (
                 &["admin", "create"],

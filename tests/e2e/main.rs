@@ -14,6 +14,7 @@ mod configuration;
 mod console;
 mod crash;
 mod hostile;
+mod import;
 mod limits;
 mod load;
 mod lockout;

@@ -74,6 +74,12 @@ Examples:
         after_help = "Examples:\n  portcullis subscriptions list\n  portcullis subscriptions rewind broker --to 1"
     )]
     Subscriptions(command::subscriptions::Command),
+    /// Take people over from another system
+    #[command(subcommand, after_help = "Example:\n  portcullis import users people.csv --dry-run")]
+    Import(command::import::Command),
+    /// Write people down, for another system or a back-up that can be read
+    #[command(subcommand, after_help = "Example:\n  portcullis export users --output people.csv")]
+    Export(command::export::Command),
     /// Manage administrators
     #[command(subcommand)]
     Admin(command::admin::Command),
@@ -87,7 +93,11 @@ fn main() -> ExitCode {
         Err(error) => {
             // One line: the error and what caused it.
             command::complain(&format!("portcullis: {error:#}"));
-            if error.is::<ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if error.is::<ConfigError>() || error.is::<command::UsageError>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -105,6 +115,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Metrics => command::metrics::run(),
         Command::Audit(command) => command::audit::run(&config()?, &command),
         Command::Subscriptions(command) => command::subscriptions::run(&config()?, &command),
+        Command::Import(command) => command::import::run(&config()?, &command),
+        Command::Export(command) => command::export::run(&config()?, &command),
         Command::Admin(command) => command::admin::run(&config()?, command),
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
@@ -13,6 +15,13 @@ use std::{
     future::Future,
     io::{self, Write},
 };
+
+use thiserror::Error;
+
+/// Arguments that each by itself are in order, and together are not.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(&'static str);
 
 /// Prints a result.
 pub(crate) fn print(text: impl AsRef<str>) -> io::Result<()> {
