@@ -21,6 +21,7 @@ mod lockout;
 mod mail;
 mod metrics;
 mod permission;
+mod privacy;
 mod race;
 mod recovery;
 mod replicas;

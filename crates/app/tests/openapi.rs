@@ -37,6 +37,8 @@ fn these_are_the_operations() {
     insta::assert_snapshot!(overview(&document), @r"
     DELETE /api/v1/users/me/sessions bearer: 200 401 default
     DELETE /api/v1/users/me/sessions/{id} bearer: 200 400 401 404 default
+    DELETE /api/v1/users/me bearer: 200 400 401 403 404 409 503 default
+    DELETE /api/v1/users/{id} bearer: 200 400 401 403 404 409 default
     DELETE /api/v1/users/{id}/sessions bearer: 200 400 401 403 404 default
     GET /api/v1/auth/health: 200 503
     GET /api/v1/auth/me bearer: 200 401 default
@@ -46,6 +48,7 @@ fn these_are_the_operations() {
     GET /api/v1/users/me/sessions bearer: 200 401 default
     GET /api/v1/users/{id} bearer: 200 400 401 403 404 default
     GET /api/v1/users/{id}/login-history bearer: 200 400 401 403 404 default
+    GET /api/v1/users/me/export bearer: 200 401 404 default
     GET /api/v1/users/{id}/sessions bearer: 200 400 401 403 404 default
     GET /health/liveness: 200
     GET /health/readiness: 200 503

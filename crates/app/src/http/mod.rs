@@ -70,7 +70,7 @@ fn api() -> impl OpenApi {
         administration::SessionsOfApi,
     );
     let login_history = (login_history::OwnLoginHistoryApi, login_history::LoginHistoryOfApi);
-    (auth, user::ProfileApi, sessions, login_history, administration, health::HealthApi)
+    (auth, (user::ProfileApi, user::ExportApi), sessions, login_history, administration, health::HealthApi)
 }
 
 /// The API with its description; the code is the source of both.

@@ -95,17 +95,22 @@ impl Identity {
             let user = self.ports().users.find(user_id).await?.ok_or(ResetPasswordError::CodeInvalid)?;
             let code = self.reset_code(user_id, code_id).await?;
             let credential = self.ports().credentials.find(user_id).await?;
-            let credential =
-                credential.ok_or_else(|| StoreError::corrupt("an account without a credential"))?;
-            if judged != Some(credential.changed_at) {
-                if self.is_reused(&credential, &command.new_password).await? {
+            if let Some(credential) = &credential
+                && judged != Some(credential.changed_at)
+            {
+                if self.is_reused(credential, &command.new_password).await? {
                     return Err(ResetPasswordError::Reused);
                 }
                 judged = Some(credential.changed_at);
             }
             let now = self.now();
             let ended = self.session_ids(user_id).await?;
-            let decision = decide(&user, &code, self.replaced(&credential, hash.clone(), now), now)?;
+            // People who were imported without a hash have no credential before this one.
+            let next = credential.as_ref().map_or_else(
+                || Credential { user: user_id, password: hash.clone(), changed_at: now, history: Vec::new() },
+                |credential| self.replaced(credential, hash.clone(), now),
+            );
+            let decision = decide(&user, &code, next, now)?;
             let act = Act::own(user_id, origin, now);
             match self.record(user_id, Some(&user), &key, &act, decision).await {
                 Ok(_) => {
