@@ -37,7 +37,7 @@ fn these_are_the_operations() {
     insta::assert_snapshot!(overview(&document), @r"
     DELETE /api/v1/users/me/sessions bearer: 200 401 default
     DELETE /api/v1/users/me/sessions/{id} bearer: 200 400 401 404 default
-    DELETE /api/v1/users/me bearer: 200 400 401 403 404 409 503 default
+    DELETE /api/v1/users/me bearer: 200 400 401 403 404 409 423 503 default
     DELETE /api/v1/users/{id} bearer: 200 400 401 403 404 409 default
     DELETE /api/v1/users/{id}/sessions bearer: 200 400 401 403 404 default
     GET /api/v1/auth/health: 200 503

@@ -10,7 +10,7 @@ mod timing;
 use serde_json::json;
 
 use crate::{
-    client::{Answer, Client, PASSWORD, Tokens},
+    client::{Answer, Client, Tokens},
     server::Server,
 };
 

@@ -24,6 +24,7 @@ impl Fails for EraseSelfError {
         Code::TokenInvalid,
         Code::TokenExpired,
         Code::ReauthenticationRequired,
+        Code::AccountLocked,
         Code::UserNotFound,
         Code::StateConflict,
         Code::Overloaded,
