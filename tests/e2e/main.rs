@@ -19,6 +19,7 @@ mod load;
 mod mail;
 mod metrics;
 mod permission;
+mod privacy;
 mod race;
 mod recovery;
 mod replicas;

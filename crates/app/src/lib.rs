@@ -24,5 +24,5 @@ pub use app::App;
 pub use http::{openapi_json, openapi_yaml};
 pub use metric::{count_events_beyond, reference as metrics_reference};
 pub use stack::{ReplayError, Stack};
-pub use store::{Migrations, open_log};
+pub use store::{Migrations, open_log, scrub};
 pub use telemetry::start_logs;

@@ -185,6 +185,22 @@ impl<'a> Migrations<'a> {
     }
 }
 
+/// Wipes what erasures have left in the database's files, see [`Postgres::scrub`] and [`Sqlite::scrub`]; returns why it is not all of
+/// it, where it is not.
+pub async fn scrub(config: &Config) -> Result<Option<String>, ConfigError> {
+    match config.database() {
+        StoreAddress::Postgres(url) => {
+            let scrubbed = Postgres::scrub(url.expose(), postgres_options(config)).await;
+            scrubbed.map_err(|error| open_error(config, &error))
+        }
+        StoreAddress::Sqlite(path) => {
+            check_is_there(config, &path)?;
+            let scrubbed = Sqlite::scrub(path, portcullis_sqlite::Options::default());
+            scrubbed.map_err(|error| open_error(config, &error))
+        }
+    }
+}
+
 fn postgres_options(config: &Config) -> portcullis_postgres::Options {
     let pool_size = usize::try_from(config.database_pool_size).ok().and_then(NonZeroUsize::new);
     let default = portcullis_postgres::Options::default();

@@ -74,6 +74,14 @@ Examples:
         after_help = "Examples:\n  portcullis subscriptions list\n  portcullis subscriptions rewind broker --to 1"
     )]
     Subscriptions(command::subscriptions::Command),
+    /// Wipe what erased people have left in the database's files
+    ///
+    /// An erasure deletes rows and destroys a key, and the service cleans up after it by itself. On PostgreSQL old bytes can stay in
+    /// pages and in the write-ahead log until they are written over. This writes the tables anew and runs through the log; requests
+    /// wait while it does, and it takes as much free space as the tables. On PostgreSQL it needs the rights to CHECKPOINT,
+    /// pg_switch_wal and pg_ls_waldir for the log: without them the exit code is 1 and the reason is told. Standby servers,
+    /// archived logs and back-ups are copies of their own.
+    Scrub,
     /// Manage administrators
     #[command(subcommand)]
     Admin(command::admin::Command),
@@ -105,6 +113,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Metrics => command::metrics::run(),
         Command::Audit(command) => command::audit::run(&config()?, &command),
         Command::Subscriptions(command) => command::subscriptions::run(&config()?, &command),
+        Command::Scrub => command::scrub::run(&config()?),
         Command::Admin(command) => command::admin::run(&config()?, command),
     }
 }

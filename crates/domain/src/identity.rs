@@ -204,9 +204,16 @@ impl Identity {
 
     /// As [`data_key`](Self::data_key), for an account that was just read.
     pub(crate) async fn data_key_of(&self, user: &User) -> Result<DataKey, StoreError> {
-        self.data_key(user.id.into())
-            .await?
-            .ok_or_else(|| StoreError::corrupt("an account without a data key"))
+        if let Some(key) = self.data_key(user.id.into()).await? {
+            return Ok(key);
+        }
+        // Erased since it was read; or the store lost the key.
+        let is_gone = self.ports.users.find(user.id).await?.is_none();
+        Err(if is_gone {
+            StoreError::Contention
+        } else {
+            StoreError::corrupt("an account without a data key")
+        })
     }
 
     /// An act of a caller on a stream that is not their own.

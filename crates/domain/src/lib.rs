@@ -12,6 +12,7 @@ pub mod identity;
 pub mod key_ring;
 pub mod message;
 pub mod port;
+pub mod privacy;
 pub mod seal;
 pub mod session;
 #[cfg(any(test, feature = "testing"))]

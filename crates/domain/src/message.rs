@@ -37,6 +37,12 @@ struct Updated<'a> {
 }
 
 #[derive(Serialize)]
+struct Deleted {
+    user_id: UserId,
+    deleted_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
 struct OfSession {
     user_id: UserId,
     session_id: SessionId,
@@ -86,6 +92,7 @@ pub fn of_user_event(
         Ok(UserEvent::LoggedIn { session_id } | UserEvent::LoggedOut { session_id, .. }) => {
             EventData::of(&OfSession { user_id, session_id, timestamp })
         }
+        Ok(UserEvent::Deleted) => EventData::of(&Deleted { user_id, deleted_at: timestamp }),
         // Of a type that this version does not know, too.
         Ok(_) | Err(EventReadError::Unknown { .. }) => {
             EventData::of(&Plain { user_id, facts: event.event.data.read()?, timestamp })
@@ -166,6 +173,15 @@ mod tests {
         let data = data(&UserEvent::LoggedIn { session_id }, None);
         let names: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
         assert_eq!(names, ["session_id", "timestamp", "user_id"]);
+    }
+
+    #[test]
+    fn an_erasure_tells_whose_and_when_and_nothing_else() {
+        // By then the key is gone.
+        let message = of_user_event(&stored(&UserEvent::Deleted, &key()), None, None).expect("reads");
+        let data: Value = message.expect("a message").data.read().expect("JSON");
+        let user_id = "00000000-0000-0000-0000-000000000001";
+        assert_eq!(data, serde_json::json!({"user_id": user_id, "deleted_at": "1970-01-01T00:00:00Z"}));
     }
 
     #[test]

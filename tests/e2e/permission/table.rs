@@ -54,6 +54,7 @@ const WRONG_TOKEN: Body = Json(r#"{"token": "AAAA", "new_password": "N3w-lantern
 /// The password of every caller, and another one.
 const NEW_PASSWORD: Body = Json(r#"{"current_password": "Tr4vel-light", "new_password": "N3w-lantern!"}"#);
 const NEW_NAME: Body = Json(r#"{"name": "Jane Roe"}"#);
+const PASSWORD_ALONE: Body = Json(r#"{"password": "Tr4vel-light"}"#);
 const MODERATOR: Body = Json(r#"{"role": "moderator"}"#);
 
 #[rustfmt::skip]
@@ -75,6 +76,8 @@ pub(super) const TABLE: &[Row] = &[
     row("GET /api/v1/auth/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("GET /api/v1/users/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("PUT /api/v1/users/me", NO_TARGET, NEW_NAME, [401, 200, 200, 200, 401]),
+    row("DELETE /api/v1/users/me", NO_TARGET, PASSWORD_ALONE, [401, 200, 200, 200, 401]),
+    row("GET /api/v1/users/me/export", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("GET /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("DELETE /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("DELETE /api/v1/users/me/sessions/{id}", OwnSession, NO_BODY, [401, 200, 200, 200, 401]),
@@ -82,6 +85,7 @@ pub(super) const TABLE: &[Row] = &[
     row("GET /api/v1/users", NO_TARGET, NO_BODY, [401, 403, 200, 200, 401]),
     row("POST /api/v1/admin/users", NO_TARGET, NewAccount, [401, 403, 403, 201, 401]),
     row("GET /api/v1/users/{id}", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
+    row("DELETE /api/v1/users/{id}", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
     row("PUT /api/v1/users/{id}", Bystander, NEW_NAME, [401, 403, 403, 200, 401]),
     row("PUT /api/v1/users/{id}/role", Bystander, MODERATOR, [401, 403, 403, 200, 401]),
     row("POST /api/v1/users/{id}/activate", Bystander, NO_BODY, [401, 403, 403, 200, 401]),

@@ -120,6 +120,18 @@ impl Postgres {
         migration::revert(&Server::parse(url, &options)?).await
     }
 
+    /// Wipes what erasures have left in the server's files: rewrites the tables that held something of a person, and writes over the
+    /// write-ahead log. Whoever uses the tables waits meanwhile. Returns why it was not done to the end, where it
+    /// was not: an older transaction that does not end, or, for the log, the lack of rights to `CHECKPOINT`,
+    /// `pg_switch_wal` and `pg_ls_waldir`.
+    pub async fn scrub(url: &str, options: Options) -> Result<Option<String>, OpenError> {
+        let server = Server::parse(url, &options)?;
+        if migration::list(&server).await?.iter().any(|migration| !migration.is_applied) {
+            return Err(OpenError::Outdated { server: server.name().to_owned() });
+        }
+        upkeep::scrub(&server).await
+    }
+
     /// Takes no more work. What is asked of it afterwards is answered as unavailable; what was begun ends.
     pub fn close(&self) {
         self.closed.send_replace(true);

@@ -119,6 +119,19 @@ impl Sqlite {
         migration::revert(&absolute(path.as_ref())?, options.busy_timeout)
     }
 
+    /// Writes the whole file anew: no byte of it is left that is not of a row. Writers of other processes wait meanwhile. Returns
+    /// what still holds bytes of before, where a reader was in the way.
+    pub fn scrub(path: impl AsRef<Path>, options: Options) -> Result<Option<String>, OpenError> {
+        let path = absolute(path.as_ref())?;
+        if !Self::pending_migrations(&path, options)?.is_empty() {
+            return Err(OpenError::Outdated { path });
+        }
+        let mut connection = connection::writing(&path, options.busy_timeout)?;
+        let is_whole = connection::rewrite(&mut connection);
+        let is_whole = is_whole.map_err(|error| OpenError::from_engine(path, error))?;
+        Ok((!is_whole).then(|| "a reader is at work on the write-ahead log".to_owned()))
+    }
+
     /// Takes no more work, finishes what was taken, empties the write-ahead log and closes the file. What is asked of it
     /// afterwards is answered as unavailable.
     pub async fn close(&self) {

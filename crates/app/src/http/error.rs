@@ -2,6 +2,7 @@
 //! the build here.
 
 mod administration;
+mod privacy;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 

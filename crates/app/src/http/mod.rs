@@ -68,7 +68,7 @@ fn api() -> impl OpenApi {
         administration::StandingApi,
         administration::SessionsOfApi,
     );
-    (auth, user::ProfileApi, sessions, administration, health::HealthApi)
+    (auth, (user::ProfileApi, user::ExportApi), sessions, administration, health::HealthApi)
 }
 
 /// The API with its description; the code is the source of both.

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
+pub(crate) mod scrub;
 pub(crate) mod serve;
 pub(crate) mod subscriptions;
 

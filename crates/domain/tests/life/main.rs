@@ -3,5 +3,6 @@
 mod account;
 mod administration;
 mod meeting;
+mod privacy;
 mod session;
 mod world;

@@ -1,6 +1,7 @@
-//! What the store does by itself after commits, while nobody waits for it.
+//! What the store does by itself after commits, while nobody waits for it; and `scrub`, which it does when it is told to.
 
 mod partition;
+mod scrub;
 mod vacuum;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use portcullis_domain::commit::{Commit, RowChange};
 
 use crate::connection::{Connections, Server};
 use partition::Partitions;
+pub(crate) use scrub::scrub;
 use vacuum::Vacuum;
 
 pub(crate) struct Upkeep {

@@ -13,7 +13,7 @@ use diesel::{
 
 pub(crate) use reader::Readers;
 pub use writer::WriterStatistics;
-pub(crate) use writer::{Abandoned, Traces, Writer, newest_position};
+pub(crate) use writer::{Abandoned, Traces, Writer, newest_position, rewrite};
 
 use portcullis_domain::port::Source;
 

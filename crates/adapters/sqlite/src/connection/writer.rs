@@ -254,9 +254,7 @@ impl Thread {
     /// write tries again.
     fn scrub(&mut self) {
         if self.has_traces {
-            let checkpoint = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)");
-            self.has_traces =
-                !matches!(checkpoint.get_result(&mut self.connection), Ok(Checkpoint { busy: 0 }));
+            self.has_traces = !matches!(empty_log(&mut self.connection), Ok(true));
         }
     }
 }
@@ -264,6 +262,18 @@ impl Thread {
 /// Steps of every write, so they stay prepared too.
 fn savepoint(connection: &mut SqliteConnection, step: &'static str) -> QueryResult<()> {
     Cached(diesel::sql_query(step)).run(connection)
+}
+
+/// Moves the write-ahead log into the database and cuts it to nothing; false where a reader at work hindered it.
+fn empty_log(connection: &mut SqliteConnection) -> QueryResult<bool> {
+    let checkpoint = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)");
+    Ok(checkpoint.get_result::<Checkpoint>(connection)?.busy == 0)
+}
+
+/// Writes the whole database anew, so that no page has anything but what is in it; false where the log could not be emptied after it.
+pub(crate) fn rewrite(connection: &mut SqliteConnection) -> QueryResult<bool> {
+    connection.batch_execute("VACUUM")?;
+    empty_log(connection)
 }
 
 #[derive(QueryableByName)]

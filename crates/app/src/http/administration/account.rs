@@ -3,6 +3,7 @@ use poem_openapi::{OpenApi, param::Path, payload::Json};
 use portcullis_domain::{
     Identity,
     administration::{GetUserError, UpdateUserError},
+    privacy::EraseUserError,
 };
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use crate::http::{
     body::Body,
     client::Client,
     error::Failed,
+    message::MessageResponse,
     user::{ProfileRequest, UserResponse},
 };
 
@@ -42,5 +44,21 @@ impl AccountApi {
     ) -> Result<Json<UserResponse>, Failed<UpdateUserError>> {
         let user = identity.update_user(&bearer.0, id.0.into(), &body.0.into(), &client.0).await?;
         Ok(Json(user.into()))
+    }
+
+    /// Erase somebody: the account, and everything that is held on the person; needs `user:delete`. There is no way back.
+    ///
+    /// One's own account is erased with the password, under `/users/me`. The last active administrator and the last owner of a company
+    /// with other members stay: 409 with the reason `last_admin` or `last_owner`.
+    #[oai(path = "/:id", method = "delete", operation_id = "erase_user")]
+    async fn erase_user(
+        &self,
+        identity: Data<&Identity>,
+        bearer: Bearer,
+        client: Client,
+        id: Path<Uuid>,
+    ) -> Result<Json<MessageResponse>, Failed<EraseUserError>> {
+        identity.erase_user(&bearer.0, id.0.into(), &client.0).await?;
+        Ok(MessageResponse::new("The account has been erased"))
     }
 }

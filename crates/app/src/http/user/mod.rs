@@ -1,7 +1,9 @@
 //! `/api/v1/users`
 
+mod export;
 mod profile;
 mod response;
 
+pub(super) use export::ExportApi;
 pub(super) use profile::{ProfileApi, ProfileRequest};
 pub(super) use response::{RoleName, UserResponse};

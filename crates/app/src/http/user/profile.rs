@@ -2,11 +2,15 @@ use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json, types::MaybeUndefined};
 use portcullis_domain::{
     Identity,
+    privacy::EraseSelfError,
     user::{GetProfileError, Patch, ProfileUpdate, UpdateProfileError},
+    value::Password,
 };
 
 use super::UserResponse;
-use crate::http::{Group, bearer::Bearer, body::Body, client::Client, error::Failed};
+use crate::http::{
+    Group, bearer::Bearer, body::Body, client::Client, error::Failed, message::MessageResponse,
+};
 
 pub(in crate::http) struct ProfileApi;
 
@@ -21,6 +25,13 @@ pub(in crate::http) struct ProfileRequest {
     business_number: MaybeUndefined<String>,
     industry: MaybeUndefined<String>,
     region: MaybeUndefined<String>,
+}
+
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct EraseRequest {
+    /// The caller's current password.
+    password: Option<String>,
 }
 
 fn patch(field: MaybeUndefined<String>) -> Patch<String> {
@@ -67,5 +78,22 @@ impl ProfileApi {
         body: Body<ProfileRequest>,
     ) -> Result<Json<UserResponse>, Failed<UpdateProfileError>> {
         Ok(Json(identity.update_profile(&bearer.0, &body.0.into(), &client.0).await?.into()))
+    }
+
+    /// Erase the caller: the account, and everything that is held on the person. There is no way back.
+    ///
+    /// The history stays, and nobody can read any more who it was. The address and the username are free again. The last active
+    /// administrator and the last owner of a company with other members stay: 409 with the reason `last_admin` or `last_owner`.
+    #[oai(path = "/me", method = "delete", operation_id = "erase_self")]
+    async fn erase_self(
+        &self,
+        identity: Data<&Identity>,
+        bearer: Bearer,
+        client: Client,
+        body: Body<EraseRequest>,
+    ) -> Result<Json<MessageResponse>, Failed<EraseSelfError>> {
+        let password = body.0.password.map(Password::new);
+        identity.erase_self(&bearer.0, password.as_ref(), &client.0).await?;
+        Ok(MessageResponse::new("The account has been erased"))
     }
 }

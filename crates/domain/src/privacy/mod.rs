@@ -1,0 +1,7 @@
+//! What the law gives a person over what is held on them: a copy of all of it, and its erasure.
+
+mod erase;
+mod export;
+
+pub use erase::{EraseError, EraseSelfError, EraseUserError};
+pub use export::{Export, ExportError, ExportedEvent};

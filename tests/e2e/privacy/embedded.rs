@@ -1,0 +1,94 @@
+//! SQLite: every byte of the database and its write-ahead log.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use super::person::{EULALIA, OTTOKAR, Person, crowd};
+use crate::{
+    client::{Client, PASSWORD},
+    database,
+    limits::PROXIED,
+    race::intact,
+    server::Server,
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The database's files. The mails beside them are the operator's transport, as a mailbox is.
+fn files(server: &Server) -> Vec<u8> {
+    let names = ["portcullis.db", "portcullis.db-wal", "portcullis.db-shm"];
+    names.map(|name| fs::read(server.data().join(name)).unwrap_or_default()).concat().to_ascii_lowercase()
+}
+
+/// What of somebody's these bytes hold.
+fn marks_in(bytes: &[u8], person: &Person) -> Vec<&'static str> {
+    let holds = |mark: &&str| bytes.windows(mark.len()).any(|part| part == mark.as_bytes());
+    person.marks.into_iter().filter(holds).collect()
+}
+
+/// Every row of every table, as text.
+fn rows(server: &Server) -> String {
+    let path = server.data().join("portcullis.db");
+    let tables = database::query(&path, "SELECT name FROM sqlite_schema WHERE type = 'table'");
+    let select = |table: &str| {
+        let sql =
+            format!("SELECT group_concat('quote(' || name || ')', ',') FROM pragma_table_info('{table}')");
+        let columns = database::query(&path, &sql);
+        database::query(&path, &format!("SELECT {} FROM {table}", columns.trim()))
+    };
+    tables.lines().map(select).collect::<String>().to_lowercase()
+}
+
+/// Waits until the files hold nothing of somebody: what a commit left behind is scrubbed right after it.
+fn expect_nothing_of(server: &Server, person: &Person) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = marks_in(&files(server), person);
+        if found.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the files hold {found:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_the_database_or_its_log_holds_anything_of_the_erased() {
+    let mut server = Server::start_on(&[PROXIED]);
+    let client = Client::of(&server);
+    let admin = client.admin(&server, "admin@example.com").await;
+    crowd(&client, "before", 60).await;
+    let own = OTTOKAR.live(&server, &client, &admin).await;
+    let by_admin = EULALIA.live(&server, &client, &admin).await;
+    // Pages fill and split: what is erased lies where it was moved to, and must not lie where it was moved from.
+    crowd(&client, "after", 120).await;
+    for person in [&OTTOKAR, &EULALIA] {
+        assert_eq!(marks_in(&files(&server), person), person.marks, "what is looked for would be found");
+        let rows = rows(&server);
+        assert!(person.marks.iter().all(|mark| rows.contains(mark)), "it would be found in the rows, too");
+    }
+
+    OTTOKAR.erase(&client, &own, Some(json!({"password": PASSWORD}))).await.expect(200);
+    expect_nothing_of(&server, &OTTOKAR);
+    assert_eq!(marks_in(&files(&server), &EULALIA), EULALIA.marks);
+    client.delete(&format!("/users/{}", by_admin.id), &admin.access).await.expect(200);
+    expect_nothing_of(&server, &EULALIA);
+
+    assert!(server.stop().success());
+    let (files, rows) = (files(&server), rows(&server));
+    for person in [&OTTOKAR, &EULALIA] {
+        assert_eq!(marks_in(&files, person), [""; 0]);
+        assert!(person.marks.iter().all(|mark| !rows.contains(mark)));
+    }
+    assert!(rows.contains("before.59@example.com") && rows.contains("after.119@example.com"));
+    intact(&server);
+    // The service starts on what is left.
+    server.restart();
+    let client = Client::of(&server);
+    client.register(OTTOKAR.email).await.expect(201);
+    intact(&server);
+}
