@@ -32,7 +32,10 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<()> 
         } else {
             match migrations.apply().await?.as_slice() {
                 [] => "the database is up to date\n".to_owned(),
-                applied => format!("applied {}\n", applied.join(", ")),
+                applied => applied.iter().fold(String::new(), |mut text, name| {
+                    let _ = writeln!(text, "applied {name}");
+                    text
+                }),
             }
         })
     })?;
