@@ -10,6 +10,7 @@ mod admin;
 mod audit;
 mod chaos;
 mod command_line;
+mod company;
 mod configuration;
 mod console;
 mod crash;

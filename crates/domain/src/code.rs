@@ -75,12 +75,20 @@ codes! {
     TooManySessions = "USER_1203", "TOO_MANY_SESSIONS";
     /// A rotated refresh token came back.
     RefreshTokenReused = "USER_1204", "REFRESH_TOKEN_REUSED";
+    /// No such company, or a caller who belongs to none.
+    CompanyNotFound = "COMPANY_2101", "COMPANY_NOT_FOUND";
+    /// The business number has a company.
+    BusinessNumberAlreadyExists = "COMPANY_2102", "BUSINESS_NUMBER_ALREADY_EXISTS";
+    /// The caller asks to join a company, and is not approved yet.
+    MembershipPending = "COMPANY_2103", "MEMBERSHIP_PENDING";
+    /// An invitation that is wrong, used, expired, or for somebody else.
+    InvitationInvalid = "COMPANY_2104", "INVITATION_INVALID";
     /// The request does not have the shape or the values it must.
     ValidationFailed = "COMMON_9001", "VALIDATION_FAILED";
-    /// More requests than one address may make in a time.
-    RateLimited = "COMMON_9002", "RATE_LIMITED";
     /// The request is valid, and what is there forbids it; `details.reason` says what.
     StateConflict = "COMMON_9001", "VALIDATION_FAILED";
+    /// More requests than one address may make in a time.
+    RateLimited = "COMMON_9002", "RATE_LIMITED";
     /// Unknown path.
     NotFound = "COMMON_9003", "NOT_FOUND";
     /// The path does not know the method.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use crate::{
@@ -204,10 +205,11 @@ impl ClaimKey {
         Self { space: ClaimSpace::Username, key: username.as_str().to_lowercase() }
     }
 
-    /// The key of a company's registration number: its letters and digits, in whatever way it is separated.
+    /// The key of a company's registration number: its letters and digits, in whatever way it is separated and in whatever width it is
+    /// typed (Unicode's NFKC).
     pub fn business_number(number: &ShortText) -> Self {
         let key =
-            number.as_str().chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+            number.as_str().nfkc().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         Self { space: ClaimSpace::BusinessNumber, key }
     }
 

@@ -129,7 +129,7 @@ pub struct Identity {
 }
 
 /// What a use case decided about one account.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// What happened.
     pub events: Vec<UserEvent>,
@@ -194,6 +194,14 @@ impl Identity {
         let mut random = [0; 10];
         self.ports.entropy.fill(&mut random);
         uuid_v7(now, random).into()
+    }
+
+    /// Draws a person's or company's data key; with the row that keeps it.
+    pub(crate) fn new_data_key(&self, subject: SubjectId) -> (DataKey, RowChange) {
+        let entropy = self.ports.entropy.as_ref();
+        let key = DataKey::generate(entropy);
+        let wrapped = self.ports.master_key.wrap(subject, &key, entropy);
+        (key, RowChange::PutSubjectKey(wrapped))
     }
 
     /// A person's data key; `None` once they were erased.

@@ -6,11 +6,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    company::{Company, CompanyEvent, CompanyField},
     event::{Event, EventData, EventReadError},
-    id::{SessionId, UserId},
+    id::{CompanyId, SessionId, UserId},
     port::Message,
     seal::DataKey,
-    user::{Profile, ProfileField, User, UserEvent},
+    user::{Account, Profile, ProfileField, UserEvent},
 };
 
 #[derive(Serialize)]
@@ -21,8 +22,8 @@ struct Created<'a> {
     username: Option<&'a str>,
     name: &'a str,
     role: &'static str,
-    /// People without a company have none.
-    company_id: Option<uuid::Uuid>,
+    /// People without a company have none, and neither have those who only ask to join one.
+    company_id: Option<CompanyId>,
     created_at: DateTime<Utc>,
 }
 
@@ -49,7 +50,31 @@ struct OfSession {
     timestamp: DateTime<Utc>,
 }
 
-/// Everything else: the event's own facts, which hold nothing personal.
+#[derive(Serialize)]
+struct CompanyCreated<'a> {
+    company_id: CompanyId,
+    name: &'a str,
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct CompanyUpdated<'a> {
+    company_id: CompanyId,
+    name: Option<&'a str>,
+    updated_fields: Vec<CompanyField>,
+    updated_at: DateTime<Utc>,
+}
+
+/// Everything else of a company: the event's own facts, which name members by their ids alone.
+#[derive(Serialize)]
+struct OfCompany {
+    company_id: CompanyId,
+    #[serde(flatten)]
+    facts: Value,
+    timestamp: DateTime<Utc>,
+}
+
+/// Everything else of a person: the event's own facts, which hold nothing personal.
 #[derive(Serialize)]
 struct Plain {
     user_id: UserId,
@@ -59,12 +84,11 @@ struct Plain {
 }
 
 /// The message of an event on a user's stream. `key` is `None` once the person was erased: then there is nobody left to tell of
-/// a creation, and an update names no texts. `now` is the account as it is now, for the fields that the event itself does not
-/// have.
+/// a creation, and an update names no texts. `now` is the account as it is now, for what the event itself does not say.
 pub fn of_user_event(
     event: &Event,
     key: Option<&DataKey>,
-    now: Option<&User>,
+    now: Option<&Account>,
 ) -> Result<Option<Message>, EventReadError> {
     let user_id = UserId::new(event.stream.into());
     let timestamp = event.event.recorded_at;
@@ -78,14 +102,14 @@ pub fn of_user_event(
                 username: username.as_ref().map(crate::value::Username::as_str),
                 name: name.as_str(),
                 role: facts.role.as_str(),
-                company_id: None,
+                company_id: now.and_then(Account::active_company),
                 created_at: timestamp,
             })
         }
         Ok(UserEvent::Updated { fields, .. }) => EventData::of(&Updated {
             user_id,
-            email: now.map(|user| user.profile.email.as_str()),
-            name: now.map(|user| user.profile.name.as_str()),
+            email: now.map(|account| account.user.profile.email.as_str()),
+            name: now.map(|account| account.user.profile.name.as_str()),
             updated_fields: fields.into_iter().collect(),
             updated_at: timestamp,
         }),
@@ -99,14 +123,42 @@ pub fn of_user_event(
         }
         Err(error) => return Err(error),
     };
-    Ok(Some(Message {
+    Ok(Some(message(event, data)))
+}
+
+/// The message of an event on a company's stream: ids, names and times; what else a company says of itself is for those who may ask for it. `now` is
+/// the company as it is now.
+pub fn of_company_event(event: &Event, now: Option<&Company>) -> Result<Message, EventReadError> {
+    let company_id = CompanyId::new(event.stream.into());
+    let timestamp = event.event.recorded_at;
+    let data = match CompanyEvent::read(&event.event) {
+        Ok(CompanyEvent::Created(created)) => {
+            EventData::of(&CompanyCreated { company_id, name: created.name.as_str(), created_at: timestamp })
+        }
+        Ok(CompanyEvent::Updated { changes }) => EventData::of(&CompanyUpdated {
+            company_id,
+            name: now.map(|company| company.name.as_str()),
+            updated_fields: changes.into_keys().collect(),
+            updated_at: timestamp,
+        }),
+        // Of a type that this version does not know, too.
+        Ok(_) | Err(EventReadError::Unknown { .. }) => {
+            EventData::of(&OfCompany { company_id, facts: event.event.data.read()?, timestamp })
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(message(event, data))
+}
+
+fn message(event: &Event, data: EventData) -> Message {
+    Message {
         id: event.event.id,
         event_type: event.event.event_type.clone(),
         stream: event.stream,
         version: event.version,
-        time: timestamp,
+        time: event.event.recorded_at,
         data,
-    }))
+    }
 }
 
 #[cfg(test)]
@@ -115,13 +167,51 @@ mod tests {
 
     use super::*;
     use crate::{
+        company::{Member, MemberRole, MemberStatus, Membership},
         event::{
             Actor, EventHash, EventType, NewEvent, StreamKind,
             personal::{self, Whence},
         },
         id::{EventId, OneTimeCodeId, StreamId},
-        testing::{SeededEntropy, created, given},
+        testing::{SeededEntropy, company_created, created, given, given_company, joined, person},
+        value::{CompanyName, ShortText},
     };
+
+    const START: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn jane(company: Option<MemberStatus>) -> Account {
+        let user = given([created()]).user();
+        let membership = company.map(|status| Membership {
+            member: Member {
+                user: user.id,
+                company: CompanyId::new(Uuid::from_u128(1_000)),
+                role: MemberRole::Member,
+                status,
+                joined_at: START,
+            },
+            company_name: CompanyName::new("Smith & Sons"),
+        });
+        Account { user, membership }
+    }
+
+    fn of_company(event: &CompanyEvent, now: Option<&Company>) -> Value {
+        let event = NewEvent {
+            id: EventId::new(Uuid::from_u128(9)),
+            event_type: EventType::new(event.event_type()),
+            schema_version: event.schema_version(),
+            actor: Actor::System,
+            data: event.data(),
+            personal: None,
+            recorded_at: START,
+        };
+        let stream = StreamId::new(Uuid::from_u128(1_000));
+        let event = Event::chained(event, 1, stream, StreamKind::Company, 1, EventHash::GENESIS);
+        of_company_event(&event, now).expect("reads").data.read().expect("JSON")
+    }
+
+    fn names(data: &Value) -> Vec<&str> {
+        data.as_object().expect("an object").keys().map(String::as_str).collect()
+    }
 
     fn stored(event: &UserEvent, key: &DataKey) -> Event {
         let id = EventId::new(Uuid::from_u128(9));
@@ -143,7 +233,7 @@ mod tests {
         DataKey::generate(&SeededEntropy::new(1))
     }
 
-    fn data(event: &UserEvent, now: Option<&User>) -> Value {
+    fn data(event: &UserEvent, now: Option<&Account>) -> Value {
         let message =
             of_user_event(&stored(event, &key()), Some(&key()), now).expect("reads").expect("a message");
         message.data.read().expect("JSON")
@@ -154,15 +244,44 @@ mod tests {
         let data = data(&created(), None);
         assert_eq!(data["email"], "jane@example.com");
         assert_eq!(data["role"], "user");
-        let names: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
-        assert_eq!(names, ["company_id", "created_at", "email", "name", "role", "user_id", "username"]);
+        assert_eq!(
+            names(&data),
+            ["company_id", "created_at", "email", "name", "role", "user_id", "username"]
+        );
+    }
+
+    #[test]
+    fn a_creation_tells_the_company_of_those_who_are_in() {
+        let company = |now: Option<Account>| data(&created(), now.as_ref())["company_id"].clone();
+        assert_eq!(company(None), Value::Null);
+        assert_eq!(company(Some(jane(None))), Value::Null);
+        assert_eq!(company(Some(jane(Some(MemberStatus::Pending)))), Value::Null);
+        let id = serde_json::json!(Uuid::from_u128(1_000));
+        assert_eq!(company(Some(jane(Some(MemberStatus::Active)))), id);
+    }
+
+    #[test]
+    fn a_company_s_messages_tell_ids_and_names_and_no_more() {
+        let company = given_company([company_created()]);
+        let created = of_company(&company_created(), None);
+        assert_eq!(created["name"], "Smith & Sons");
+        assert_eq!(names(&created), ["company_id", "created_at", "name"]);
+
+        let after = Company { business_number: Some(ShortText::new("9")), ..company.company().clone() };
+        let changes = company.company().changes_to(&after);
+        let updated = of_company(&CompanyEvent::Updated { changes }, Some(&after));
+        assert_eq!(updated["updated_fields"], serde_json::json!(["business_number"]));
+        assert_eq!(names(&updated), ["company_id", "name", "updated_at", "updated_fields"]);
+
+        let joined = of_company(&joined(7, MemberRole::Manager), None);
+        assert_eq!((&joined["user_id"], &joined["role"]), (&serde_json::json!(person(7)), &"manager".into()));
+        assert_eq!(names(&joined), ["company_id", "invitation_id", "role", "status", "timestamp", "user_id"]);
     }
 
     #[test]
     fn an_update_tells_which_fields_and_of_whom() {
         let update = UserEvent::Updated { fields: [ProfileField::Phone].into(), changes: None };
-        let user = given([created()]).user();
-        let data = data(&update, Some(&user));
+        let data = data(&update, Some(&jane(None)));
         assert_eq!(data["updated_fields"], serde_json::json!(["phone"]));
         assert_eq!(data["email"], "jane@example.com");
     }
@@ -171,8 +290,7 @@ mod tests {
     fn a_sign_in_tells_no_address_and_no_agent() {
         let session_id = SessionId::new(Uuid::from_u128(5));
         let data = data(&UserEvent::LoggedIn { session_id }, None);
-        let names: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
-        assert_eq!(names, ["session_id", "timestamp", "user_id"]);
+        assert_eq!(names(&data), ["session_id", "timestamp", "user_id"]);
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl World {
         };
         let user =
             identity.register(Register::parse(input).expect("valid"), &origin).await.expect("registers");
-        Self { identity, clock, memory, origin, user: user.id }
+        Self { identity, clock, memory, origin, user: user.user.id }
     }
 
     async fn events(&self) -> Vec<UserEvent> {

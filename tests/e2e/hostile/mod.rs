@@ -13,6 +13,8 @@ use crate::{
 };
 
 const EMAIL: &str = "jane@example.com";
+/// An id of nobody and nothing: past the path a request is judged by its body.
+const NOBODY: &str = "0192f3d4-0000-7000-8000-000000000000";
 
 /// A route of the OpenAPI document: whatever is added there is attacked too.
 #[derive(Clone, Debug)]
@@ -103,7 +105,7 @@ fn routes(document: &Value) -> Vec<Route> {
             let needs_bearer = operation["security"].as_array().is_some_and(|needed| !needed.is_empty());
             let body = operation.get("requestBody").map(|body| fields(document, body));
             // A path's parameters are ids.
-            let path = path.split('/').map(|part| if part.starts_with('{') { "not-an-id" } else { part });
+            let path = path.split('/').map(|part| if part.starts_with('{') { NOBODY } else { part });
             routes.push(Route { method, path: path.collect::<Vec<_>>().join("/"), needs_bearer, body });
         }
     }

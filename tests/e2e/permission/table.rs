@@ -95,4 +95,15 @@ pub(super) const TABLE: &[Row] = &[
     row("GET /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
     row("GET /api/v1/users/{id}/login-history", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
     row("DELETE /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
+    // A company's: these callers belong to none; what its members may do is told in `company::right`.
+    row("POST /api/v1/auth/register/company", NO_TARGET, NewAccount, [201, 201, 201, 201, 201]),
+    row("POST /api/v1/auth/register/user", NO_TARGET, NewAccount, [400, 400, 400, 400, 400]),
+    row("GET /api/v1/companies/me", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401]),
+    row("PUT /api/v1/companies/me", NO_TARGET, NEW_NAME, [401, 404, 404, 404, 401]),
+    row("GET /api/v1/companies/me/members", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401]),
+    row("POST /api/v1/companies/me/invitations", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401]),
+    row("POST /api/v1/companies/me/members/{user_id}/approve", Bystander, NO_BODY, [401, 404, 404, 404, 401]),
+    row("PUT /api/v1/companies/me/members/{user_id}/role", Bystander, Json(r#"{"role": "member"}"#), [401, 404, 404, 404, 401]),
+    row("DELETE /api/v1/companies/me/members/{user_id}", Bystander, NO_BODY, [401, 404, 404, 404, 401]),
+    row("GET /api/v1/companies/{id}", Bystander, NO_BODY, [401, 403, 404, 404, 401]),
 ];

@@ -40,8 +40,17 @@ async fn the_messages_are_the_events_in_the_order_of_their_streams() {
     for life in lives.collect::<Vec<_>>() {
         life.await.expect("no panic");
     }
+    let company = json!({"email": "owner@example.com", "password": PASSWORD, "name": "Smith & Sons"});
+    one.post("/auth/register/company", &company).await.expect(201);
     let events = replicas.events().await;
-    for event_type in ["user.created", "user.updated", "user.logged_in", "user.logged_out"] {
+    for event_type in [
+        "user.created",
+        "user.updated",
+        "user.logged_in",
+        "user.logged_out",
+        "company.created",
+        "company.member_joined",
+    ] {
         assert!(events.iter().any(|event| event.event_type == event_type), "{event_type}: {events:#?}");
     }
     assert_same(replicas.delivered(events.len(), Vec::new()).await, events);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::{
     caller::{Permission, Role},
-    id::{SessionId, TokenId, UserId},
+    id::{CompanyId, SessionId, TokenId, UserId},
     port::{AccessClaims, RefreshClaims},
 };
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub(crate) struct Bounds {
     pub(crate) exp: DateTime<Utc>,
 }
 
-/// An access token's claims. `cid`, the company, joins them once there are companies.
+/// An access token's claims.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Access {
     #[serde(flatten)]
@@ -26,6 +26,9 @@ pub(crate) struct Access {
     sub: UserId,
     jti: TokenId,
     sid: SessionId,
+    /// People without a company have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cid: Option<CompanyId>,
     role: Role,
     perms: Vec<String>,
 }
@@ -60,6 +63,7 @@ impl Access {
             sub: claims.user,
             jti: claims.token,
             sid: claims.session,
+            cid: claims.company,
             role: claims.role,
             perms: claims.permissions.iter().map(|permission| permission.as_str().to_owned()).collect(),
         }
@@ -72,6 +76,7 @@ impl Access {
             token: self.jti,
             user: self.sub,
             session: self.sid,
+            company: self.cid,
             role: self.role,
             permissions: self.perms.iter().filter_map(|name| Permission::from_name(name)).collect(),
             issued_at: self.bounds.iat,

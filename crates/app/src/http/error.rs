@@ -2,6 +2,7 @@
 //! the build here.
 
 mod administration;
+mod company;
 mod privacy;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -75,6 +76,7 @@ const fn status(code: Code) -> StatusCode {
         | Code::PasswordReused
         | Code::WeakPassword
         | Code::InvalidEmailFormat
+        | Code::InvitationInvalid
         | Code::ValidationFailed => StatusCode::BAD_REQUEST,
         Code::InvalidCredentials
         | Code::TokenExpired
@@ -84,13 +86,17 @@ const fn status(code: Code) -> StatusCode {
         Code::AccountDisabled
         | Code::EmailNotVerified
         | Code::PermissionDenied
+        | Code::MembershipPending
         | Code::ReauthenticationRequired => StatusCode::FORBIDDEN,
         Code::AccountLocked => StatusCode::LOCKED,
-        Code::UserNotFound | Code::SessionNotFound | Code::NotFound => StatusCode::NOT_FOUND,
+        Code::UserNotFound | Code::SessionNotFound | Code::CompanyNotFound | Code::NotFound => {
+            StatusCode::NOT_FOUND
+        }
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::EmailAlreadyExists
         | Code::UsernameAlreadyExists
         | Code::TooManySessions
+        | Code::BusinessNumberAlreadyExists
         | Code::StateConflict => StatusCode::CONFLICT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -122,6 +128,10 @@ const fn message(code: Code) -> &'static str {
         Code::TooManySessions => "This account has as many sessions as it may; end one of them first",
         Code::SessionExpired => "The session has ended; sign in again",
         Code::RefreshTokenReused => "The refresh token was used before; the session has been ended",
+        Code::CompanyNotFound => "There is no such company, or this account belongs to none",
+        Code::BusinessNumberAlreadyExists => "This business number is already registered",
+        Code::MembershipPending => "The membership has not been approved yet",
+        Code::InvitationInvalid => "The invitation is wrong, used or expired",
         Code::ValidationFailed => "The request is not valid",
         Code::RateLimited => "Too many requests; try again later",
         Code::StateConflict => "The request cannot be done as things are",
@@ -161,6 +171,13 @@ impl Failure {
     fn forbidden_by(reason: &str) -> Self {
         let mut failure = Self::new(Code::StateConflict);
         failure.details.insert("reason".to_owned(), reason.into());
+        failure
+    }
+
+    /// A request for which the caller lacks something.
+    fn denied(required: &str) -> Self {
+        let mut failure = Self::new(Code::PermissionDenied);
+        failure.details.insert("required".to_owned(), required.into());
         failure
     }
 
@@ -358,9 +375,7 @@ impl From<StoreError> for Failure {
 
 impl From<PermissionDenied> for Failure {
     fn from(denied: PermissionDenied) -> Self {
-        let mut failure = Self::new(Code::PermissionDenied);
-        failure.details.insert("required".to_owned(), denied.required.as_str().into());
-        failure
+        Self::denied(denied.required.as_str())
     }
 }
 

@@ -7,6 +7,7 @@ mod bearer;
 mod body;
 mod boundary;
 mod client;
+mod company;
 mod console;
 mod document;
 mod error;
@@ -42,6 +43,8 @@ enum Group {
     Users,
     /// The accounts of others, for those whose role allows it.
     Administration,
+    /// Companies and who belongs to them.
+    Companies,
     /// How the service is.
     Service,
 }
@@ -50,6 +53,8 @@ enum Group {
 fn api() -> impl OpenApi {
     let auth = (
         auth::RegisterApi,
+        auth::RegisterCompanyApi,
+        auth::RegisterUserApi,
         auth::VerifyEmailApi,
         auth::ResendVerificationApi,
         auth::ForgotPasswordApi,
@@ -70,7 +75,17 @@ fn api() -> impl OpenApi {
         administration::SessionsOfApi,
     );
     let login_history = (login_history::OwnLoginHistoryApi, login_history::LoginHistoryOfApi);
-    (auth, (user::ProfileApi, user::ExportApi), sessions, login_history, administration, health::HealthApi)
+    let companies = (
+        company::OwnCompanyApi,
+        company::ListMembersApi,
+        company::InviteMemberApi,
+        company::ApproveMemberApi,
+        company::ChangeMemberRoleApi,
+        company::RemoveMemberApi,
+        company::GetCompanyApi,
+    );
+    let own = (user::ProfileApi, user::ExportApi);
+    (auth, own, sessions, login_history, administration, companies, health::HealthApi)
 }
 
 /// The API with its description; the code is the source of both.

@@ -24,7 +24,6 @@ pub(crate) enum Letter<'a> {
     /// The way to a new password for who forgot the old one.
     PasswordReset { token: &'a Secret, until: DateTime<Utc> },
     /// An invitation to a company.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the use case that invites is being built"))]
     Invitation { company: &'a str, code: &'a Secret, until: DateTime<Utc> },
     /// That there is a new password.
     PasswordChanged { at: DateTime<Utc> },

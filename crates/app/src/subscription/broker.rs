@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use portcullis_domain::{
     Identity,
     event::StreamKind,
-    id::UserId,
+    id::{CompanyId, UserId},
     message,
     port::{FeedItem, Message, PublishError, Publisher, Unroutable},
 };
@@ -69,12 +69,16 @@ impl BrokerSubscription {
     async fn message(&self, item: &FeedItem) -> Result<Option<Message>, Failure> {
         let event = &item.event;
         match event.stream_kind {
-            // Companies are not told of before there are any.
-            StreamKind::Company => Ok(None),
+            StreamKind::Company => {
+                let company =
+                    self.identity.ports().companies.find(CompanyId::new(event.stream.into())).await?;
+                let message = message::of_company_event(event, company.as_ref());
+                message.map(Some).map_err(|error| Failure::Event(error.into()))
+            }
             StreamKind::User => {
                 let user = UserId::new(event.stream.into());
                 let key = self.identity.data_key(user.into()).await?;
-                let now = self.identity.ports().users.find(user).await?;
+                let now = self.identity.find_account(user).await?;
                 let message = message::of_user_event(event, key.as_ref(), now.as_ref());
                 message.map_err(|error| Failure::Event(error.into()))
             }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use portcullis_domain::{
     Identity,
+    company::{CompanyEvent, InvitationMail},
     event::{NewEvent, StreamKind},
     id::UserId,
     port::{FeedItem, Mail, MailError, Mailer},
@@ -47,15 +48,28 @@ impl Handler for MailerSubscription {
 
 impl MailerSubscription {
     async fn handle_one(&self, item: &FeedItem) -> Result<(), Failure> {
-        if item.event.stream_kind != StreamKind::User {
-            return Ok(());
-        }
-        let user = UserId::new(item.event.stream.into());
-        let Some(mail) = self.mail_of(user, item).await? else { return Ok(()) };
+        let mail = match item.event.stream_kind {
+            StreamKind::User => self.mail_of(UserId::new(item.event.stream.into()), item).await?,
+            StreamKind::Company => self.invitation_mail(&item.event.event).await?,
+        };
+        let Some(mail) = mail else { return Ok(()) };
         self.mailer.send(&mail).await.map_err(|error| match error {
             MailError::Refused(_) => Failure::Event(error.into()),
             MailError::Unavailable(_) => Failure::Outage(error.into()),
         })
+    }
+
+    /// The mail that an invitation asks for, where it names somebody and is good still.
+    async fn invitation_mail(&self, event: &NewEvent) -> Result<Option<Mail>, Failure> {
+        if event.event_type.as_str() != CompanyEvent::MEMBER_INVITED {
+            return Ok(None);
+        }
+        let event = CompanyEvent::read(event).map_err(|error| Failure::Event(error.into()))?;
+        let CompanyEvent::MemberInvited { invitation_id, .. } = event else { return Ok(None) };
+        let Some(invitation) = self.identity.invitation_mail(invitation_id).await? else { return Ok(None) };
+        let InvitationMail { to, language, company, code, expires_at: until } = invitation;
+        let letter = Letter::Invitation { company: company.as_str(), code: &code, until };
+        Ok(Some(self.composer.compose(to, language, &letter)))
     }
 
     /// The mail that an event asks for, unless its person was erased or what it would hold has run out.

@@ -60,7 +60,7 @@ pub(crate) fn run(config: &Config, Command::Create(arguments): Command) -> anyho
         let stack = Stack::open(config, config.port).await?;
         let registered = stack.identity.register(command, &Origin::default()).await;
         stack.close().await;
-        let user = registered.context("no administrator was created")?;
+        let user = registered.context("no administrator was created")?.user;
         Ok(print(format!(
             "created the administrator {} with the id {}\n",
             user.profile.email.as_str(),

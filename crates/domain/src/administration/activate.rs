@@ -6,7 +6,7 @@ use crate::{
     id::UserId,
     identity::{Decision, Identity},
     port::StoreError,
-    user::{User, UserEvent},
+    user::{Account, User, UserEvent},
 };
 
 /// Why an account was not activated.
@@ -36,11 +36,11 @@ impl Identity {
         caller: &Caller,
         id: UserId,
         origin: &Origin,
-    ) -> Result<User, ActivateError> {
+    ) -> Result<Account, ActivateError> {
         caller.require(Permission::UserUpdate)?;
         let decide = |found: &super::Found| Ok::<_, ActivateError>(decide(&found.user));
         let done = self.administer((caller, origin), id, Some(Accessed::Profile), decide).await?;
-        Ok(done.ok_or(ActivateError::NotFound)?.user)
+        Ok(self.account_of(done.ok_or(ActivateError::NotFound)?.user).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     id::UserId,
     identity::{Decision, Identity},
     port::StoreError,
-    user::{User, UserEvent},
+    user::{Account, UserEvent},
 };
 
 /// Why a role was not changed.
@@ -45,14 +45,14 @@ impl Identity {
         id: UserId,
         role: Role,
         origin: &Origin,
-    ) -> Result<User, ChangeRoleError> {
+    ) -> Result<Account, ChangeRoleError> {
         caller.require(Permission::UserUpdateRole)?;
         let done = self
             .administer((caller, origin), id, Some(Accessed::Profile), |found| decide(found, role))
             .await?;
         let done = done.ok_or(ChangeRoleError::NotFound)?;
         self.forget_changed(&done.sessions).await;
-        Ok(done.user)
+        Ok(self.account_of(done.user).await?)
     }
 }
 
@@ -62,6 +62,7 @@ mod tests {
     use crate::{
         commit::Guard,
         testing::{created, given},
+        user::User,
     };
 
     const PROMOTED: UserEvent = UserEvent::RoleChanged { before: Role::User, after: Role::Admin };

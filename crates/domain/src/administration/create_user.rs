@@ -3,7 +3,7 @@ use thiserror::Error;
 use crate::{
     caller::{Caller, Origin, Permission, PermissionDenied, Role},
     identity::Identity,
-    user::{Register, RegisterError, RegisterInput, User},
+    user::{Account, Register, RegisterError, RegisterInput},
     value::Violations,
 };
 
@@ -45,7 +45,7 @@ impl Identity {
         caller: &Caller,
         command: CreateUser,
         origin: &Origin,
-    ) -> Result<User, CreateUserError> {
+    ) -> Result<Account, CreateUserError> {
         authorise(caller, &command)?;
         Ok(self.open_account(command.0, Some(caller), origin).await?)
     }

@@ -8,7 +8,7 @@ use crate::{
     id::UserId,
     identity::{Decision, Identity},
     port::StoreError,
-    user::{User, UserEvent},
+    user::{Account, UserEvent},
 };
 
 /// Why an account was not deactivated.
@@ -45,19 +45,20 @@ impl Identity {
         caller: &Caller,
         id: UserId,
         origin: &Origin,
-    ) -> Result<User, DeactivateError> {
+    ) -> Result<Account, DeactivateError> {
         caller.require(Permission::UserUpdate)?;
         let decide = |found: &Found| decide(found).map_err(DeactivateError::from);
         let done = self.administer((caller, origin), id, Some(Accessed::Profile), decide).await?;
         let done = done.ok_or(DeactivateError::NotFound)?;
         self.forget_ended(&done.sessions).await;
-        Ok(done.user)
+        Ok(self.account_of(done.user).await?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::user::User;
     use crate::{
         caller::Role,
         testing::{created, given},

@@ -6,7 +6,7 @@ use crate::{
     id::UserId,
     identity::Identity,
     port::StoreError,
-    user::User,
+    user::Account,
 };
 
 /// Why an account was not shown.
@@ -25,10 +25,10 @@ pub enum GetUserError {
 
 impl Identity {
     /// Anybody's account.
-    pub async fn get_user(&self, caller: &Caller, id: UserId) -> Result<User, GetUserError> {
+    pub async fn get_user(&self, caller: &Caller, id: UserId) -> Result<Account, GetUserError> {
         caller.require(Permission::UserRead)?;
         let user = self.ports().users.find(id).await?.ok_or(GetUserError::NotFound)?;
         self.note_accesses(caller, [user.stream()], Accessed::Profile).await?;
-        Ok(user)
+        Ok(self.account_of(user).await?)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     id::CompanyId,
     identity::Identity,
     port::{StoreError, UserCursor, UserQuery},
-    user::User,
+    user::{Account, User},
 };
 
 /// Which users are asked for.
@@ -30,7 +30,7 @@ pub struct ListUsers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserPage {
     /// They, in order.
-    pub users: Vec<User>,
+    pub accounts: Vec<Account>,
     /// Where the next page begins, when there is one.
     pub next: Option<UserCursor>,
 }
@@ -58,12 +58,19 @@ impl ListUsers {
     }
 }
 
+/// Some of the users that a query finds.
+#[derive(Debug, PartialEq, Eq)]
+struct Cut {
+    users: Vec<User>,
+    next: Option<UserCursor>,
+}
+
 /// Cuts a list that was asked for one more than a page holds.
-fn page(query: &UserQuery, mut users: Vec<User>, limit: usize) -> UserPage {
+fn cut(query: &UserQuery, mut users: Vec<User>, limit: usize) -> Cut {
     let has_more = users.len() > limit;
     users.truncate(limit);
     let next = users.last().filter(|_| has_more).map(|last| query.cursor_after(last));
-    UserPage { users, next }
+    Cut { users, next }
 }
 
 impl Identity {
@@ -72,9 +79,9 @@ impl Identity {
         caller.require(Permission::UserRead)?;
         let query = asked.query();
         let users = self.ports().users.list(&query, asked.after.as_ref(), asked.limit + 1).await?;
-        let page = page(&query, users, asked.limit);
-        self.note_accesses(caller, page.users.iter().map(User::stream), Accessed::Listing).await?;
-        Ok(page)
+        let Cut { users, next } = cut(&query, users, asked.limit);
+        self.note_accesses(caller, users.iter().map(User::stream), Accessed::Listing).await?;
+        Ok(UserPage { accounts: self.accounts_of(users).await?, next })
     }
 }
 
@@ -89,9 +96,9 @@ mod tests {
         let query = ListUsers { prefix: Some("JANE".to_owned()), ..ListUsers::default() }.query();
         let cursor = UserCursor { term: Some("jane doe".to_owned()), id: user.id };
         let two = vec![user.clone(), user.clone()];
-        assert_eq!(page(&query, two.clone(), 1), UserPage { users: vec![user], next: Some(cursor) });
-        assert_eq!(page(&query, two.clone(), 2), UserPage { users: two, next: None });
-        assert_eq!(page(&query, Vec::new(), 2), UserPage { users: Vec::new(), next: None });
+        assert_eq!(cut(&query, two.clone(), 1), Cut { users: vec![user], next: Some(cursor) });
+        assert_eq!(cut(&query, two.clone(), 2), Cut { users: two, next: None });
+        assert_eq!(cut(&query, Vec::new(), 2), Cut { users: Vec::new(), next: None });
     }
 
     #[test]

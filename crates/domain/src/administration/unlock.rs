@@ -6,7 +6,7 @@ use crate::{
     id::UserId,
     identity::{Decision, Identity},
     port::StoreError,
-    user::{User, UserEvent},
+    user::{Account, UserEvent},
 };
 
 /// Why an account was not unlocked.
@@ -30,11 +30,11 @@ pub(crate) fn decide() -> Decision {
 
 impl Identity {
     /// Lets somebody sign in again who was locked out for too many failures.
-    pub async fn unlock(&self, caller: &Caller, id: UserId, origin: &Origin) -> Result<User, UnlockError> {
+    pub async fn unlock(&self, caller: &Caller, id: UserId, origin: &Origin) -> Result<Account, UnlockError> {
         caller.require(Permission::UserUpdate)?;
         let done = self
             .administer((caller, origin), id, Some(Accessed::Profile), |_| Ok::<_, UnlockError>(decide()))
             .await?;
-        Ok(done.ok_or(UnlockError::NotFound)?.user)
+        Ok(self.account_of(done.ok_or(UnlockError::NotFound)?.user).await?)
     }
 }

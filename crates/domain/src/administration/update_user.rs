@@ -4,7 +4,7 @@ use crate::{
     caller::{Caller, Origin, Permission, PermissionDenied},
     id::UserId,
     identity::Identity,
-    user::{ProfileUpdate, UpdateProfileError, User},
+    user::{Account, ProfileUpdate, UpdateProfileError},
 };
 
 /// Why an account's profile was not changed.
@@ -26,7 +26,7 @@ impl Identity {
         id: UserId,
         update: &ProfileUpdate,
         origin: &Origin,
-    ) -> Result<User, UpdateUserError> {
+    ) -> Result<Account, UpdateUserError> {
         caller.require(Permission::UserUpdate)?;
         Ok(self.change_profile(caller, id, update, origin).await?)
     }

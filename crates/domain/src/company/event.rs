@@ -180,6 +180,17 @@ impl CompanyEvent {
     /// The type of the event that has an invitation mailed.
     pub const MEMBER_INVITED: &str = name::MEMBER_INVITED;
 
+    /// Whose membership it is about.
+    pub const fn member(&self) -> Option<UserId> {
+        match self {
+            Self::MemberJoined { user_id, .. }
+            | Self::MemberApproved { user_id }
+            | Self::MemberRemoved { user_id, .. }
+            | Self::MemberRoleChanged { user_id, .. } => Some(*user_id),
+            Self::Created(_) | Self::Updated { .. } | Self::Closed | Self::MemberInvited { .. } => None,
+        }
+    }
+
     /// The event's type.
     pub const fn event_type(&self) -> &'static str {
         match self {

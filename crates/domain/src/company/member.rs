@@ -1,5 +1,6 @@
 use chrono::{DateTime, Utc};
 
+use super::CompanyEvent;
 use crate::{
     caller::named,
     id::{CompanyId, UserId},
@@ -53,6 +54,32 @@ pub struct Membership {
 }
 
 impl Member {
+    /// The membership after one more event about it; `None` is none, before they join and after they are gone. Never fails: what happened
+    /// has happened.
+    pub fn apply(
+        state: Option<Self>,
+        company: CompanyId,
+        event: &CompanyEvent,
+        at: DateTime<Utc>,
+    ) -> Option<Self> {
+        match event {
+            CompanyEvent::MemberJoined { user_id, role, status, .. } => {
+                Some(Self { user: *user_id, company, role: *role, status: *status, joined_at: at })
+            }
+            CompanyEvent::MemberApproved { .. } => {
+                state.map(|member| Self { status: MemberStatus::Active, joined_at: at, ..member })
+            }
+            CompanyEvent::MemberRoleChanged { after, .. } => {
+                state.map(|member| Self { role: *after, ..member })
+            }
+            CompanyEvent::MemberRemoved { .. } => None,
+            CompanyEvent::Created(_)
+            | CompanyEvent::Updated { .. }
+            | CompanyEvent::Closed
+            | CompanyEvent::MemberInvited { .. } => state,
+        }
+    }
+
     /// In, and not merely asking.
     pub fn is_active(&self) -> bool {
         self.status == MemberStatus::Active
@@ -61,10 +88,5 @@ impl Member {
     /// In, and its owner.
     pub fn is_owner(&self) -> bool {
         self.is_active() && self.role == MemberRole::Owner
-    }
-
-    /// In, and its owner or one of its managers.
-    pub fn manages(&self) -> bool {
-        self.is_active() && self.role != MemberRole::Member
     }
 }

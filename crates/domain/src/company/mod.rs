@@ -1,14 +1,36 @@
 //! Companies, and who belongs to them.
 
+mod approve_member;
+mod business_number;
+mod change_member_role;
 mod event;
+mod get_company;
 mod invitation;
+mod invite_member;
+mod list_members;
 mod member;
+mod register_company;
+mod register_member;
+mod remove_member;
+mod right;
+mod standing;
+mod update_company;
 
 use chrono::{DateTime, Utc};
 
+pub use approve_member::ApproveMemberError;
+pub use change_member_role::ChangeMemberRoleError;
 pub use event::{CompanyChange, CompanyChanges, CompanyCreated, CompanyEvent, CompanyField, Departure};
+pub use get_company::{GetCompanyError, OwnCompanyError};
 pub use invitation::Invitation;
+pub use invite_member::{InvitationMail, Invite, InviteInput, InviteMemberError, IssuedInvitation};
+pub use list_members::{ListMembersError, MemberPage};
 pub use member::{Member, MemberRole, MemberStatus, Membership};
+pub use register_company::{RegisterCompany, RegisterCompanyError, RegisterCompanyInput, RegisteredCompany};
+pub use register_member::{RegisterMember, RegisterMemberError, RegisterMemberInput};
+pub use remove_member::RemoveMemberError;
+pub use right::{CompanyRight, MembershipError};
+pub use update_company::{CompanyUpdate, UpdateCompanyError};
 
 use crate::{
     commit::{Claim, ClaimKey},

@@ -3,7 +3,7 @@ use thiserror::Error;
 
 use crate::{
     caller::{Permission, Role},
-    id::{SessionId, TokenId, UserId},
+    id::{CompanyId, SessionId, TokenId, UserId},
     value::Secret,
 };
 
@@ -36,6 +36,8 @@ pub struct AccessClaims {
     pub user: UserId,
     /// `sid`.
     pub session: SessionId,
+    /// `cid`: the company that the person belonged to when the token was issued.
+    pub company: Option<CompanyId>,
     /// `role`.
     pub role: Role,
     /// `perms`.

@@ -6,10 +6,11 @@ use thiserror::Error;
 use super::Session;
 use crate::{
     caller::Caller,
+    company::Company,
     id::SessionId,
     identity::Identity,
     port::{CachedSession, LiveSession, StoreError, TokenError},
-    user::User,
+    user::Account,
     value::Secret,
 };
 
@@ -34,7 +35,9 @@ pub enum AuthenticateError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Me {
     /// The account.
-    pub user: User,
+    pub account: Account,
+    /// The company that they belong to; who only asks to join one is not shown it.
+    pub company: Option<Company>,
     /// The session.
     pub session: Session,
 }
@@ -74,7 +77,7 @@ impl Identity {
         Ok(Some(live))
     }
 
-    /// The caller's account and session.
+    /// The caller's account, company and session.
     pub async fn me(&self, caller: &Caller) -> Result<Me, AuthenticateError> {
         let user = self.ports().users.find(caller.user).await?;
         let session = self.ports().sessions.find(caller.session).await?;
@@ -82,6 +85,11 @@ impl Identity {
         let (Some(user), Some(session)) = (user, session) else {
             return Err(AuthenticateError::TokenInvalid);
         };
-        Ok(Me { user, session })
+        let account = self.account_of(user).await?;
+        let company = match account.active_company() {
+            Some(company) => self.ports().companies.find(company).await?,
+            None => None,
+        };
+        Ok(Me { account, company, session })
     }
 }

@@ -77,7 +77,7 @@ impl Identity {
         let session = self.rotate(&claims, now, origin).await?;
         let user = self.ports().users.find(session.user).await?;
         let user = user.filter(|user| user.is_active).ok_or(RefreshError::SessionExpired)?;
-        Ok(self.issue_tokens(&user, &session, now))
+        Ok(self.issue_tokens(user, &session, now).await?)
     }
 
     async fn rotate(

@@ -194,7 +194,7 @@ impl Identity {
             match self.record(user.id, Some(&user), &key, &act, decision).await {
                 Ok(_) => {
                     self.forget_ended(&evicted).await;
-                    return Ok(self.issue_tokens(&user, &session, now));
+                    return Ok(self.issue_tokens(user, &session, now).await?);
                 }
                 Err(error) => tries.again(error)?,
             }
@@ -262,12 +262,20 @@ impl Identity {
     }
 
     /// A pair of tokens for a session at its generation; neither outlives it.
-    pub(super) fn issue_tokens(&self, user: &User, session: &Session, now: DateTime<Utc>) -> IssuedTokens {
+    pub(super) async fn issue_tokens(
+        &self,
+        user: User,
+        session: &Session,
+        now: DateTime<Utc>,
+    ) -> Result<IssuedTokens, StoreError> {
+        let account = self.account_of(user).await?;
+        let user = &account.user;
         let access_expires_at = session.expires_at.min(now + self.policy().access_token_lifetime);
         let access = AccessClaims {
             token: self.new_id(now),
             user: user.id,
             session: session.id,
+            company: account.active_company(),
             role: user.role,
             permissions: user.role.permissions().to_vec(),
             issued_at: now,
@@ -279,13 +287,13 @@ impl Identity {
             issued_at: now,
             expires_at: session.expires_at,
         };
-        IssuedTokens {
+        Ok(IssuedTokens {
             access: self.ports().tokens.issue_access(&access),
             access_expires_in: (access_expires_at - now).to_std().unwrap_or_default(),
             refresh: self.ports().tokens.issue_refresh(&refresh),
             refresh_expires_in: (session.expires_at - now).to_std().unwrap_or_default(),
             session: session.id,
-        }
+        })
     }
 }
 

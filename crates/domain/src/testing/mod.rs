@@ -3,7 +3,11 @@
 mod clock;
 mod entropy;
 mod given;
+mod given_company;
 
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
 pub use given::{Given, Outcome, created, given};
+pub use given_company::{
+    CompanyOutcome, GivenCompany, asked, company_created, given_company, invitation, joined, person,
+};

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use super::User;
+use super::Account;
 use crate::{caller::Caller, identity::Identity, port::StoreError};
 
 /// Why there is no profile to show.
@@ -16,7 +16,8 @@ pub enum GetProfileError {
 
 impl Identity {
     /// The caller's own account.
-    pub async fn get_profile(&self, caller: &Caller) -> Result<User, GetProfileError> {
-        self.ports().users.find(caller.user).await?.ok_or(GetProfileError::NotFound)
+    pub async fn get_profile(&self, caller: &Caller) -> Result<Account, GetProfileError> {
+        let user = self.ports().users.find(caller.user).await?.ok_or(GetProfileError::NotFound)?;
+        Ok(self.account_of(user).await?)
     }
 }

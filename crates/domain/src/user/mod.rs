@@ -1,5 +1,6 @@
 //! People's accounts.
 
+mod account;
 mod change_password;
 mod credential;
 mod event;
@@ -11,11 +12,13 @@ mod update_profile;
 
 use chrono::{DateTime, Utc};
 
+pub use account::Account;
 pub use change_password::{ChangePassword, ChangePasswordError};
 pub use event::{PasswordChange, SessionEnd, UserCreated, UserEvent};
 pub use get_profile::GetProfileError;
 pub use import::{ImportInput, ImportUser, Imported};
 pub use profile::{Profile, ProfileChange, ProfileChanges, ProfileField};
+pub(crate) use register::local_part;
 pub use register::{Register, RegisterError, RegisterInput};
 pub use update_profile::{Patch, ProfileUpdate, UpdateProfileError};
 

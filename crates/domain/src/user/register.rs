@@ -1,6 +1,7 @@
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::{Credential, Profile, User, UserCreated, UserEvent};
+use super::{Account, Credential, Profile, User, UserCreated, UserEvent};
 use crate::{
     caller::{Caller, Origin, Role},
     commit::{ClaimSpace, Commit, CommitError, RowChange},
@@ -76,12 +77,20 @@ impl Register {
     /// Parses what a person sent; all violations at once.
     pub fn parse(input: RegisterInput) -> Result<Self, Violations> {
         let mut violations = Violations::default();
-        let profile = parse_profile(&mut violations, &(&input).into());
-        let local_part = input.email.rsplit_once('@').map_or("", |(local, _)| local);
-        violations.new_password("password", &input.password, &[local_part, input.name.trim()]);
-        let profile = violations.into_result(profile)?;
-        let language = input.language;
-        Ok(Self { profile, password: input.password, role: Role::User, is_verified: false, language })
+        let register = Self::parse_fields(&mut violations, input);
+        violations.into_result(register)
+    }
+
+    /// As [`parse`](Self::parse), for an input of which this is a part.
+    pub(crate) fn parse_fields(violations: &mut Violations, input: RegisterInput) -> Option<Self> {
+        let profile = parse_profile(violations, &(&input).into());
+        violations.new_password("password", &input.password, &[local_part(&input.email), input.name.trim()]);
+        Some(Self::of_anybody(profile?, input.password, input.language))
+    }
+
+    /// A person who registers by themself.
+    pub(crate) const fn of_anybody(profile: Profile, password: Password, language: Language) -> Self {
+        Self { profile, password, role: Role::User, is_verified: false, language }
     }
 
     /// An account made by an operator: its address needs no proof.
@@ -89,6 +98,11 @@ impl Register {
     pub fn by_operator(self, role: Role) -> Self {
         Self { role, is_verified: true, ..self }
     }
+}
+
+/// What of an address its owner may have made a password of.
+pub(crate) fn local_part(email: &str) -> &str {
+    email.rsplit_once('@').map_or("", |(local, _)| local)
 }
 
 /// A profile as text.
@@ -154,7 +168,7 @@ pub(crate) fn decide(
     command: &Register,
     policy: &Policy,
     prepared: Prepared,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
 ) -> Decision {
     let Prepared { user_id, code_id, password } = prepared;
     let facts =
@@ -170,9 +184,17 @@ pub(crate) fn decide(
     decision
 }
 
+/// An account to be made, with all that was drawn and computed for it: it may be tried to commit more than once.
+pub(crate) struct NewAccount {
+    pub(crate) id: UserId,
+    pub(crate) key: DataKey,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) decision: Decision,
+}
+
 impl Identity {
     /// Registers a person. Unless the address needs no proof, a code is mailed to it.
-    pub async fn register(&self, command: Register, origin: &Origin) -> Result<User, RegisterError> {
+    pub async fn register(&self, command: Register, origin: &Origin) -> Result<Account, RegisterError> {
         self.open_account(command, None, origin).await
     }
 
@@ -182,28 +204,44 @@ impl Identity {
         command: Register,
         by: Option<&Caller>,
         origin: &Origin,
-    ) -> Result<User, RegisterError> {
+    ) -> Result<Account, RegisterError> {
+        let account = self.new_account(&command).await?;
+        let now = account.created_at;
+        let act = match by {
+            Some(caller) => self.act_of(caller, origin, now).await?,
+            None if command.is_verified => Act::system(origin, now),
+            None => Act::own(account.id, origin, now),
+        };
+        let mut commit = Commit::default();
+        let user = self.stage_account(&mut commit, &account, &act)?;
+        self.ports().events.commit(commit).await?;
+        Ok(Account { user, membership: None })
+    }
+
+    /// Prepares an account: the password hashed, ids and data key drawn, and what happens decided.
+    pub(crate) async fn new_account(&self, command: &Register) -> Result<NewAccount, RegisterError> {
         // The claims decide; asking first spares a taken address or name the cost of a hash.
         self.refuse_taken(&command.profile).await?;
         let password = self.ports().password_hasher.hash(&command.password).await?;
         let now = self.now();
         let prepared = Prepared { user_id: self.new_id(now), code_id: self.new_id(now), password };
         let id = prepared.user_id;
-        let act = match by {
-            Some(caller) => self.act_of(caller, origin, now).await?,
-            None if command.is_verified => Act::system(origin, now),
-            None => Act::own(id, origin, now),
-        };
+        let (key, kept) = self.new_data_key(id.into());
+        let mut decision = decide(command, self.policy(), prepared, now);
+        decision.rows.push(kept);
+        Ok(NewAccount { id, key, created_at: now, decision })
+    }
 
-        let mut commit = Commit::default();
-        let decision = decide(&command, self.policy(), prepared, now);
-        let user = self.stage_new(&mut commit, id, &act, decision);
-        match self.ports().events.commit(commit).await {
-            Ok(_) => Ok(user.ok_or_else(|| StoreError::corrupt("a new account that is none"))?),
-            Err(CommitError::Taken { key }) => Err(taken(key.space())),
-            Err(CommitError::Conflict { .. }) => Err(StoreError::Contention.into()),
-            Err(CommitError::Store(error)) => Err(error.into()),
-        }
+    /// Adds a prepared account to a commit; returns it as it will be.
+    pub(crate) fn stage_account(
+        &self,
+        commit: &mut Commit,
+        account: &NewAccount,
+        act: &Act<'_>,
+    ) -> Result<User, StoreError> {
+        let NewAccount { id, key, decision, .. } = account;
+        let user = self.stage(commit, *id, None, key, act, decision.clone());
+        user.ok_or_else(|| StoreError::corrupt("a new account that is none"))
     }
 
     /// Adds a decision about an account that begins with it to a commit, and the data key that the account's life is sealed with.
@@ -214,9 +252,8 @@ impl Identity {
         act: &Act<'_>,
         mut decision: Decision,
     ) -> Option<User> {
-        let entropy = self.ports().entropy.as_ref();
-        let key = DataKey::generate(entropy);
-        decision.rows.push(RowChange::PutSubjectKey(self.ports().master_key.wrap(id.into(), &key, entropy)));
+        let (key, kept) = self.new_data_key(id.into());
+        decision.rows.push(kept);
         self.stage(commit, id, None, &key, act, decision)
     }
 
@@ -234,16 +271,22 @@ impl Identity {
     }
 }
 
-fn taken(space: ClaimSpace) -> RegisterError {
-    match space {
-        ClaimSpace::Email => RegisterError::EmailTaken,
-        ClaimSpace::Username | ClaimSpace::BusinessNumber => RegisterError::UsernameTaken,
+/// Why the commit of a new account was refused.
+impl From<CommitError> for RegisterError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Taken { key } => match key.space() {
+                ClaimSpace::Email => Self::EmailTaken,
+                ClaimSpace::Username | ClaimSpace::BusinessNumber => Self::UsernameTaken,
+            },
+            CommitError::Conflict { .. } => StoreError::Contention.into(),
+            CommitError::Store(error) => error.into(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
     use uuid::Uuid;
 
     use super::*;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{Profile, User, UserEvent};
+use super::{Account, Profile, User, UserEvent};
 use crate::{
     audit::Accessed,
     caller::{Caller, Origin},
@@ -63,7 +63,7 @@ pub enum UpdateProfileError {
 
 impl<T: AsRef<str>> Patch<T> {
     /// The field after the change; an invalid text is noted and leaves it.
-    fn apply<V, E: fmt::Display>(
+    pub(crate) fn apply<V, E: fmt::Display>(
         &self,
         violations: &mut Violations,
         name: &'static str,
@@ -125,7 +125,7 @@ impl Identity {
         caller: &Caller,
         update: &ProfileUpdate,
         origin: &Origin,
-    ) -> Result<User, UpdateProfileError> {
+    ) -> Result<Account, UpdateProfileError> {
         self.change_profile(caller, caller.user, update, origin).await
     }
 
@@ -136,14 +136,14 @@ impl Identity {
         id: UserId,
         update: &ProfileUpdate,
         origin: &Origin,
-    ) -> Result<User, UpdateProfileError> {
+    ) -> Result<Account, UpdateProfileError> {
         let mut tries = Tries::few();
         loop {
             let user = self.ports().users.find(id).await?.ok_or(UpdateProfileError::NotFound)?;
             let mut decision = decide(&user, update)?;
             if decision.events.is_empty() {
                 self.note_accesses(caller, [user.stream()], Accessed::Profile).await?;
-                return Ok(user);
+                return Ok(self.account_of(user).await?);
             }
             let now = self.now();
             decision.rows.extend(self.access(caller, user.stream(), Accessed::Profile, now));
@@ -154,7 +154,10 @@ impl Identity {
                 self.act_of(caller, origin, now).await?
             };
             match self.record(user.id, Some(&user), &key, &act, decision).await {
-                Ok(after) => return after.ok_or(UpdateProfileError::NotFound),
+                Ok(after) => {
+                    let user = after.ok_or(UpdateProfileError::NotFound)?;
+                    return Ok(self.account_of(user).await?);
+                }
                 Err(CommitError::Taken { key }) if key.space() == ClaimSpace::Username => {
                     return Err(UpdateProfileError::UsernameTaken);
                 }

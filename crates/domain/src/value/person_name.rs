@@ -1,6 +1,8 @@
 use thiserror::Error;
 use unicode_normalization::char::is_combining_mark;
 
+use super::CompanyName;
+
 const LENGTH: std::ops::RangeInclusive<usize> = 2..=100;
 
 /// A person's name: 2 to 100 characters, letters, digits, spaces and `.'-` of any script.
@@ -36,6 +38,12 @@ impl PersonName {
     /// Wraps a name that was parsed before.
     pub fn new(trusted: impl Into<String>) -> Self {
         Self(trusted.into())
+    }
+
+    /// The name of an account that is registered for a company and names nobody: the company's own, in all the characters that companies
+    /// have in their names.
+    pub fn of_company(name: &CompanyName) -> Self {
+        Self(name.as_str().to_owned())
     }
 
     fn masked(&self) -> String {

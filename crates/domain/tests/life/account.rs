@@ -37,8 +37,8 @@ async fn an_account_is_registered_verified_and_signed_in() {
     assert_eq!(caller.user, user.id);
     assert_eq!(caller.permissions, [Permission::StreamWrite]);
     let me = world.identity.me(&caller).await.expect("is there");
-    assert_eq!(me.user.profile.email, Email::new("Jane@Example.com"), "stored as given");
-    assert!(me.user.last_login_at.is_some());
+    assert_eq!(me.account.user.profile.email, Email::new("Jane@Example.com"), "stored as given");
+    assert!(me.account.user.last_login_at.is_some());
     assert_eq!(
         world.types().await,
         ["user.created", "user.verification_requested", "user.email_verified", "user.logged_in"]
@@ -275,9 +275,9 @@ async fn a_profile_changes_in_what_the_update_names() {
         region: Patch::Set("Seoul".to_owned()),
         ..Default::default()
     };
-    let user = world.identity.update_profile(&caller, &update, &world.origin).await.expect("updates");
+    let user = world.identity.update_profile(&caller, &update, &world.origin).await.expect("updates").user;
     assert_eq!((user.profile.username, user.version), (None, 3));
-    assert_eq!(world.identity.get_profile(&caller).await.expect("is there").version, 3);
+    assert_eq!(world.identity.get_profile(&caller).await.expect("is there").user.version, 3);
     // The name is free again.
     world.register("other@example.com", Some("jane")).await.expect("registers");
 }
@@ -324,7 +324,7 @@ async fn the_account_is_what_its_events_add_up_to() {
     let world = World::open();
     let (_, caller) = world.signed_in().await;
     let update = ProfileUpdate { industry: Patch::Set("Ships".to_owned()), ..Default::default() };
-    let user = world.identity.update_profile(&caller, &update, &world.origin).await.expect("updates");
+    let user = world.identity.update_profile(&caller, &update, &world.origin).await.expect("updates").user;
     let key = world.identity.data_key(user.id.into()).await.expect("reads");
     let folded = world.log().await.iter().fold(None, |state, event| {
         let read = UserEvent::read(&event.event, key.as_ref()).expect("reads");

@@ -13,7 +13,7 @@ use portcullis_domain::{
     id::{StreamId, UserId},
     port::{Accesses, Users},
     session::{AuthenticateError, SignInError},
-    user::{Patch, ProfileUpdate, RegisterError, UpdateProfileError, User},
+    user::{Account, Patch, ProfileUpdate, RegisterError, UpdateProfileError, User},
 };
 
 use crate::{
@@ -57,13 +57,13 @@ async fn every_administrative_act_is_an_event_with_its_actor() {
     let (identity, origin) = (&world.identity, &world.origin);
     let update = ProfileUpdate { region: Patch::Set("Seoul".to_owned()), ..ProfileUpdate::default() };
     let updated = identity.update_user(&admin, jane, &update, origin).await.expect("updates");
-    assert_eq!(updated.profile.region.expect("set").as_str(), "Seoul");
+    assert_eq!(updated.user.profile.region.expect("set").as_str(), "Seoul");
     world.sign_in(JANE, PASSWORD).await.expect("signs in");
     identity.revoke_sessions_of(&admin, jane, origin).await.expect("ends");
     identity.change_role(&admin, jane, Role::Moderator, origin).await.expect("changes");
-    assert!(!identity.deactivate(&admin, jane, origin).await.expect("deactivates").is_active);
-    assert!(identity.activate(&admin, jane, origin).await.expect("activates").is_active);
-    assert_eq!(identity.unlock(&admin, jane, origin).await.expect("unlocks").unlocks, 1);
+    assert!(!identity.deactivate(&admin, jane, origin).await.expect("deactivates").user.is_active);
+    assert!(identity.activate(&admin, jane, origin).await.expect("activates").user.is_active);
+    assert_eq!(identity.unlock(&admin, jane, origin).await.expect("unlocks").user.unlocks, 1);
     let expected = [
         "user.updated",
         "user.session_revoked",
@@ -101,7 +101,7 @@ async fn every_look_at_anothers_data_is_recorded_and_none_at_ones_own() {
     identity.list_sessions_of(&admin, jane).await.expect("shows");
     let everybody = ListUsers { limit: 10, ..ListUsers::default() };
     let page = identity.list_users(&admin, &everybody).await.expect("lists");
-    assert_eq!(page.users.len(), 2);
+    assert_eq!(page.accounts.len(), 2);
     identity.update_user(&admin, jane, &ProfileUpdate::default(), origin).await.expect("changes nothing");
     let update = ProfileUpdate { region: Patch::Set("Seoul".to_owned()), ..ProfileUpdate::default() };
     identity.update_user(&admin, jane, &update, origin).await.expect("updates");
@@ -135,10 +135,10 @@ async fn a_list_records_those_whom_its_page_shows_and_goes_on_after_them() {
     asked.prefix = Some("J".to_owned());
     loop {
         let page = world.identity.list_users(&admin, &asked).await.expect("lists");
-        for shown in &page.users {
-            assert_eq!(accesses(&world, shown.id).await, [(admin.actor(), Accessed::Listing)]);
+        for shown in &page.accounts {
+            assert_eq!(accesses(&world, shown.user.id).await, [(admin.actor(), Accessed::Listing)]);
         }
-        all.extend(page.users.iter().map(|user| user.profile.email.as_str().to_owned()));
+        all.extend(page.accounts.iter().map(|account| account.user.profile.email.as_str().to_owned()));
         asked.after = page.next;
         if asked.after.is_none() {
             break;
@@ -159,7 +159,7 @@ async fn nobody_does_what_their_role_does_not_allow_and_nothing_of_it_is_recorde
     let before = world.log().await.len();
     let (identity, origin) = (&world.identity, &world.origin);
     let everybody = ListUsers { limit: 10, ..ListUsers::default() };
-    let denied = |outcome: Result<User, _>| matches!(outcome, Err(UpdateUserError::Denied(_)));
+    let denied = |outcome: Result<Account, _>| matches!(outcome, Err(UpdateUserError::Denied(_)));
     assert!(matches!(identity.list_users(&person, &everybody).await, Err(ListUsersError::Denied(_))));
     assert!(matches!(identity.get_user(&person, admin.user).await, Err(GetUserError::Denied(_))));
     assert!(identity.list_sessions_of(&person, admin.user).await.is_err());
@@ -189,8 +189,8 @@ async fn an_administrator_makes_accounts_of_any_role() {
         world.identity.create_user(&admin, command, &world.origin).await
     };
     let made = create("new@example.com", Role::Moderator, true).await.expect("makes");
-    assert_eq!((made.role, made.is_verified, made.is_active), (Role::Moderator, true, true));
-    assert_eq!(acts_on(&world, made.id).await, by(&admin, &["user.created"]));
+    assert_eq!((made.user.role, made.user.is_verified, made.user.is_active), (Role::Moderator, true, true));
+    assert_eq!(acts_on(&world, made.user.id).await, by(&admin, &["user.created"]));
     world.sign_in("new@example.com", PASSWORD).await.expect("signs in");
     let taken = create(JANE, Role::User, false).await;
     assert!(matches!(taken, Err(CreateUserError::Register(RegisterError::EmailTaken))));
@@ -302,7 +302,7 @@ async fn deactivations_that_race_are_one_event() {
         tokio::spawn(async move { world.identity.deactivate(&admin, jane, &world.origin).await })
     });
     for racer in racers.collect::<Vec<_>>() {
-        assert!(!racer.await.expect("does not panic").expect("is deactivated").is_active);
+        assert!(!racer.await.expect("does not panic").expect("is deactivated").user.is_active);
     }
     assert_eq!(acts_on(&world, jane).await, by(&admin, &["user.deactivated"]));
 }
@@ -320,5 +320,5 @@ async fn an_update_by_an_administrator_is_bound_by_the_same_rules() {
     assert!(matches!(taken, Err(UpdateUserError::Update(UpdateProfileError::UsernameTaken))));
     let nameless = update(Patch::Keep, Patch::Clear).await;
     assert!(matches!(nameless, Err(UpdateUserError::Update(UpdateProfileError::Invalid(_)))));
-    assert_eq!(update(Patch::Clear, Patch::Keep).await.expect("updates").profile.username, None);
+    assert_eq!(update(Patch::Clear, Patch::Keep).await.expect("updates").user.profile.username, None);
 }

@@ -56,7 +56,7 @@ impl World {
     }
 
     pub(crate) async fn register(&self, email: &str, username: Option<&str>) -> Result<User, RegisterError> {
-        self.identity.register(Register::parse(input(email, username))?, &self.origin).await
+        Ok(self.identity.register(Register::parse(input(email, username))?, &self.origin).await?.user)
     }
 
     /// An account of this role, made by the operator and signed in.

@@ -19,6 +19,7 @@ fn access_claims() -> AccessClaims {
         token: sample::id(),
         user: sample::id(),
         session: sample::id(),
+        company: Some(sample::id()),
         role: Role::Moderator,
         permissions: Role::Moderator.permissions().to_vec(),
         issued_at: issued_at(),
@@ -49,14 +50,15 @@ fn check_invalid(tokens: &dyn Tokens, text: &str, what: &str) {
     assert_eq!(refresh, Err(TokenError::Invalid), "as a refresh token: {what}");
 }
 
-/// Every role, any permissions, none.
+/// Every role, any permissions, none, with a company and without.
 pub async fn an_access_token_verifies_to_its_claims<H: TokensHarness>() {
     let harness = H::start().await;
     let tokens = harness.tokens();
     let permissions: [&[Permission]; 3] = [&[], &[Permission::TokenIntrospect], Permission::ALL];
     for role in Role::ALL {
-        for permissions in permissions {
-            let claims = AccessClaims { role: *role, permissions: permissions.to_vec(), ..access_claims() };
+        for (permissions, company) in permissions.into_iter().zip([None, Some(sample::id()), None]) {
+            let permissions = permissions.to_vec();
+            let claims = AccessClaims { role: *role, permissions, company, ..access_claims() };
             let token = tokens.issue_access(&claims);
             assert_eq!(tokens.verify_access(&token, issued_at()), Ok(claims));
         }

@@ -1,7 +1,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use portcullis_domain::{
     caller::{Permission, Role},
-    id::{SessionId, TokenId, UserId},
+    id::{CompanyId, SessionId, TokenId, UserId},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -32,6 +32,7 @@ fn access() -> AccessClaims {
         token: TokenId::new(Uuid::from_u128(1)),
         user: UserId::new(Uuid::from_u128(2)),
         session: SessionId::new(Uuid::from_u128(3)),
+        company: Some(CompanyId::new(Uuid::from_u128(4))),
         role: Role::Moderator,
         permissions: Role::Moderator.permissions().to_vec(),
         issued_at: time(0),
@@ -83,6 +84,7 @@ fn an_access_token_says_what_other_services_read_in_it() {
         "sub": "00000000-0000-0000-0000-000000000002",
         "jti": "00000000-0000-0000-0000-000000000001",
         "sid": "00000000-0000-0000-0000-000000000003",
+        "cid": "00000000-0000-0000-0000-000000000004",
         "iat": "2026-01-31T08:00:00Z",
         "nbf": "2026-01-31T08:00:00Z",
         "exp": "2026-01-31T08:30:00Z",

@@ -79,7 +79,7 @@ impl ListUsersApi {
         };
         let page = identity.list_users(&bearer.0, &asked).await?;
         Ok(Json(UserListResponse {
-            items: page.users.into_iter().map(Into::into).collect(),
+            items: page.accounts.into_iter().map(Into::into).collect(),
             next_cursor: page.next.map(|place| page::write_cursor(&Place::from(place))),
         }))
     }

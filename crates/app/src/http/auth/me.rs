@@ -2,7 +2,10 @@ use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json};
 use portcullis_domain::{Identity, caller::Permission, session::AuthenticateError};
 
-use crate::http::{Group, bearer::Bearer, error::Failed, session::SessionResponse, user::UserResponse};
+use crate::http::{
+    Group, bearer::Bearer, company::CompanyResponse, error::Failed, session::SessionResponse,
+    user::UserResponse,
+};
 
 pub(in crate::http) struct MeApi;
 
@@ -10,8 +13,8 @@ pub(in crate::http) struct MeApi;
 #[derive(Object)]
 struct MeResponse {
     user: UserResponse,
-    /// Always null: this version knows people, not companies.
-    company: Option<serde_json::Value>,
+    /// The company that the caller belongs to; null for who only asks to join one.
+    company: Option<CompanyResponse>,
     /// What the caller's role allows.
     permissions: Vec<String>,
     session: SessionResponse,
@@ -28,8 +31,8 @@ impl MeApi {
     ) -> Result<Json<MeResponse>, Failed<AuthenticateError>> {
         let me = identity.me(&bearer.0).await?;
         Ok(Json(MeResponse {
-            user: me.user.into(),
-            company: None,
+            user: me.account.into(),
+            company: me.company.map(Into::into),
             permissions: bearer
                 .0
                 .permissions

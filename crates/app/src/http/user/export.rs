@@ -20,6 +20,7 @@ use portcullis_domain::{
     id::UserId,
     privacy::{Export, ExportError, ExportedEvent},
     session::{LoginAttempt, LoginFailure},
+    user::Account,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -145,7 +146,7 @@ impl ExportResponse {
     fn new(export: Export, caller: &Caller, exported_at: Timestamp) -> Self {
         let sessions = export.sessions.into_iter();
         Self {
-            user: export.user.into(),
+            user: Account { user: export.user, membership: export.membership }.into(),
             sessions: sessions.map(|session| SessionResponse::new(session, caller.session)).collect(),
             login_history: export.login_history.into_iter().map(Into::into).collect(),
             accesses: export.accesses.into_iter().map(Into::into).collect(),

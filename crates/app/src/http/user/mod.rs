@@ -5,5 +5,5 @@ mod profile;
 mod response;
 
 pub(super) use export::ExportApi;
-pub(super) use profile::{ProfileApi, ProfileRequest};
+pub(super) use profile::{ProfileApi, ProfileRequest, patch};
 pub(super) use response::{RoleName, UserResponse};

@@ -34,7 +34,8 @@ struct EraseRequest {
     password: Option<String>,
 }
 
-fn patch(field: MaybeUndefined<String>) -> Patch<String> {
+/// What a field of a request does to the field that it names.
+pub(in crate::http) fn patch(field: MaybeUndefined<String>) -> Patch<String> {
     match field {
         MaybeUndefined::Undefined => Patch::Keep,
         MaybeUndefined::Null => Patch::Clear,

@@ -1,12 +1,12 @@
 use poem_openapi::{Enum, Object};
 use portcullis_domain::{
     caller::Role,
-    user::User,
+    user::Account,
     value::{Phone, ShortText, Username},
 };
 use uuid::Uuid;
 
-use crate::http::timestamp::Timestamp;
+use crate::http::{company::MembershipResponse, timestamp::Timestamp};
 
 /// An account.
 #[derive(Object)]
@@ -26,8 +26,7 @@ pub(in crate::http) struct UserResponse {
     is_active: bool,
     /// Has shown that the address is theirs.
     is_verified: bool,
-    /// Always null: this version knows people, not companies.
-    company: Option<serde_json::Value>,
+    company: Option<MembershipResponse>,
     /// The history of this account.
     stream_id: Uuid,
     stream_version: u64,
@@ -65,8 +64,8 @@ impl From<RoleName> for Role {
     }
 }
 
-impl From<User> for UserResponse {
-    fn from(user: User) -> Self {
+impl From<Account> for UserResponse {
+    fn from(Account { user, membership }: Account) -> Self {
         let stream_id = user.stream().into();
         let profile = user.profile;
         Self {
@@ -82,7 +81,7 @@ impl From<User> for UserResponse {
             role: user.role.into(),
             is_active: user.is_active,
             is_verified: user.is_verified,
-            company: None,
+            company: membership.map(Into::into),
             stream_id,
             stream_version: user.version,
             created_at: user.created_at.into(),
