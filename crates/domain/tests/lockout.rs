@@ -80,7 +80,7 @@ impl World {
             language: Language::En,
         };
         let command = Register::parse(input).expect("valid").by_operator(role);
-        self.identity.register(command, &Origin::default()).await.expect("registers")
+        self.identity.register(command, &Origin::default()).await.expect("registers").user
     }
 
     async fn try_from(

@@ -49,7 +49,7 @@ impl Identity {
     ) -> Result<Member, ApproveMemberError> {
         let mut tries = Tries::many();
         loop {
-            let Standing { company, member } = self.standing::<ApproveMemberError>(caller).await?;
+            let Standing { company, member } = self.standing_in_company::<ApproveMemberError>(caller).await?;
             let target = self.member_of(&company, user).await?;
             let now = self.now();
             let decision = decide(&member, target.as_ref(), now)?;

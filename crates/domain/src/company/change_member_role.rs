@@ -81,7 +81,8 @@ impl Identity {
     ) -> Result<Member, ChangeMemberRoleError> {
         let mut tries = Tries::many();
         loop {
-            let Standing { company, member } = self.standing::<ChangeMemberRoleError>(caller).await?;
+            let Standing { company, member } =
+                self.standing_in_company::<ChangeMemberRoleError>(caller).await?;
             let target = self.member_of(&company, user).await?;
             let owners = self.two_owners(&company).await?;
             let now = self.now();

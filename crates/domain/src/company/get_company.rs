@@ -36,7 +36,7 @@ pub enum GetCompanyError {
 impl Identity {
     /// The company that the caller belongs to.
     pub async fn own_company(&self, caller: &Caller) -> Result<Company, OwnCompanyError> {
-        let Standing { company, member } = self.standing::<OwnCompanyError>(caller).await?;
+        let Standing { company, member } = self.standing_in_company::<OwnCompanyError>(caller).await?;
         member.require_active()?;
         Ok(company)
     }

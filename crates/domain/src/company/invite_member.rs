@@ -128,7 +128,7 @@ impl Identity {
     ) -> Result<IssuedInvitation, InviteMemberError> {
         let mut tries = Tries::many();
         loop {
-            let Standing { company, member } = self.standing::<InviteMemberError>(caller).await?;
+            let Standing { company, member } = self.standing_in_company::<InviteMemberError>(caller).await?;
             let now = self.now();
             let invitation = invite.clone().issue(self.new_id(now), &member, now);
             let decision = decide(&member, &invitation)?;

@@ -44,7 +44,7 @@ impl Identity {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<MemberPage, ListMembersError> {
-        let Standing { company, member } = self.standing::<ListMembersError>(caller).await?;
+        let Standing { company, member } = self.standing_in_company::<ListMembersError>(caller).await?;
         decide(&member)?;
         let query = UserQuery { company: Some(company.id), ..UserQuery::default() };
         let after = after.map(|id| UserCursor { term: None, id });

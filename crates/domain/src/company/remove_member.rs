@@ -60,7 +60,7 @@ impl Identity {
     ) -> Result<(), RemoveMemberError> {
         let mut tries = Tries::many();
         loop {
-            let Standing { company, member } = self.standing::<RemoveMemberError>(caller).await?;
+            let Standing { company, member } = self.standing_in_company::<RemoveMemberError>(caller).await?;
             let target = self.member_of(&company, user).await?;
             let owners = self.two_owners(&company).await?;
             let now = self.now();

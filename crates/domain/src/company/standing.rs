@@ -62,7 +62,7 @@ impl Member {
 
 impl Identity {
     /// The caller's company and what they are to it. The membership is read after the company, so that the company's version guards it.
-    pub(crate) async fn standing<E>(&self, caller: &Caller) -> Result<Standing, E>
+    pub(crate) async fn standing_in_company<E>(&self, caller: &Caller) -> Result<Standing, E>
     where
         E: From<MembershipError> + From<StoreError>,
     {

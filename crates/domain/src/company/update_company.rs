@@ -87,7 +87,7 @@ impl Identity {
     ) -> Result<Company, UpdateCompanyError> {
         let mut tries = Tries::many();
         loop {
-            let Standing { company, member } = self.standing::<UpdateCompanyError>(caller).await?;
+            let Standing { company, member } = self.standing_in_company::<UpdateCompanyError>(caller).await?;
             let decision = decide(&company, &member, update)?;
             match self.record_company(caller, origin, company, decision, self.now()).await {
                 Ok(after) => return Ok(after),
