@@ -85,7 +85,7 @@ Examples:
     /// An erasure deletes rows and destroys a key, and the service cleans up after it by itself. On PostgreSQL old bytes can stay in
     /// pages and in the write-ahead log until they are written over. This writes the tables anew and runs through the log; requests
     /// wait while it does, and it takes as much free space as the tables. On PostgreSQL it needs the rights to CHECKPOINT,
-    /// pg_switch_wal and pg_ls_waldir for the log: without them the exit code is 1 and the reason is told. Standby servers,
+    /// `pg_switch_wal` and `pg_ls_waldir` for the log: without them the exit code is 1 and the reason is told. Standby servers,
     /// archived logs and back-ups are copies of their own.
     Scrub,
     /// Manage administrators

@@ -1,6 +1,7 @@
 //! PostgreSQL and Redis: the rows at once, the files once they are scrubbed.
 
 use std::{
+    fmt::Write as _,
     io::{BufRead, BufReader, Write},
     net::TcpStream,
 };
@@ -73,7 +74,7 @@ async fn marks_in_statistics(place: &Place, marks: &[&str]) -> Vec<Vec<String>> 
 fn ask_redis(connection: &mut BufReader<TcpStream>, words: &[&str]) -> String {
     let mut command = format!("*{}\r\n", words.len());
     for word in words {
-        command += &format!("${}\r\n{word}\r\n", word.len());
+        write!(command, "${}\r\n{word}\r\n", word.len()).expect("a text takes it");
     }
     connection.get_mut().write_all(command.as_bytes()).expect("Redis reads");
     let mut line = String::new();

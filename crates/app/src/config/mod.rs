@@ -46,7 +46,6 @@ impl Config {
             password_history: self.password_history,
             max_login_attempts: self.max_login_attempts,
             lockout: self.lockout,
-            ..Policy::default()
         }
     }
 

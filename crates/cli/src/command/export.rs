@@ -52,7 +52,7 @@ pub(crate) struct Users {
 
 /// Where people are written.
 enum Output {
-    Csv(csv::Writer<Box<dyn Write>>),
+    Csv(Box<csv::Writer<Box<dyn Write>>>),
     Jsonl(Box<dyn Write>),
 }
 
@@ -94,7 +94,7 @@ fn open(path: Option<&Path>, format: Format, with_hashes: bool) -> anyhow::Resul
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(output);
             writer.write_record(names(with_hashes))?;
-            Output::Csv(writer)
+            Output::Csv(Box::new(writer))
         }
     })
 }

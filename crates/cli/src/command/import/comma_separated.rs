@@ -112,9 +112,8 @@ impl<R: BufRead> CommaSeparated<R> {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => (written, is_too_long) = (0, true),
                 ReadRecordResult::OutputEndsFull => (count, is_too_long) = (0, true),
-                ReadRecordResult::Record if is_too_long => return Ok(Raw::TooLong),
+                ReadRecordResult::Record | ReadRecordResult::End if is_too_long => return Ok(Raw::TooLong),
                 ReadRecordResult::Record => return Ok(Raw::Whole(count)),
-                ReadRecordResult::End if is_too_long => return Ok(Raw::TooLong),
                 ReadRecordResult::End => return Ok(Raw::End),
             }
         }
@@ -137,6 +136,8 @@ mod tests {
         lines
     }
 
+    /// What a line of these fields reads as.
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what was read")]
     fn fields(fields: &[(&str, &str)]) -> Result<Vec<String>, String> {
         Ok(fields.iter().map(|(name, text)| format!("{name}=Text({text:?})")).collect())
     }

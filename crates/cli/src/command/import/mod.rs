@@ -41,11 +41,11 @@ pub(crate) enum Command {
     /// Take people over from another system, with the password hashes they had there
     ///
     /// FILE has a person a line: CSV whose first line names the columns, or JSON lines with the same names. `email` and `name`
-    /// are needed; username, phone, business_type, business_number, industry, region, role (user unless said), is_active (true),
-    /// is_verified (false) and password_hash may be there. What else a user has in the API's answers (id, company, created_at and
+    /// are needed; `username`, `phone`, `business_type`, `business_number`, `industry`, `region`, `role` (user unless said), `is_active`
+    /// (true), `is_verified` (false) and `password_hash` may be there. What else a user has in the API's answers (`id`, `company`, `created_at` and
     /// so on) may be there and is not kept; any other column is refused.
     ///
-    /// password_hash is bcrypt ($2a$, $2b$, $2y$), argon2 ($argon2id$, $argon2i$) or scrypt as a PHC string ($scrypt$). People
+    /// `password_hash` is bcrypt ($2a$, $2b$, $2y$), argon2 ($argon2id$, $argon2i$) or scrypt as a PHC string ($scrypt$). People
     /// sign in with the password they had, and their hash is replaced by one of this service then. Who has none chooses a password
     /// by recovering it. Nobody is mailed.
     ///
@@ -109,7 +109,7 @@ impl Format {
 
 /// People, from whichever format.
 enum People {
-    Csv(CommaSeparated<Watched<Box<dyn BufRead>>>),
+    Csv(Box<CommaSeparated<Watched<Box<dyn BufRead>>>>),
     Jsonl(JsonLines<Watched<Box<dyn BufRead>>>),
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn run(config: &Config, Command::Users(arguments): &Command) -> anyho
     let bar = progress::bar(bytes);
     let input = Watched { input, bar: bar.clone() };
     let people = match format {
-        Format::Csv => People::Csv(CommaSeparated::new(input, arguments.ignore_unknown)?),
+        Format::Csv => People::Csv(Box::new(CommaSeparated::new(input, arguments.ignore_unknown)?)),
         Format::Jsonl => People::Jsonl(JsonLines::new(input)),
     };
     let report = arguments.report.clone().or_else(|| {
@@ -193,9 +193,10 @@ impl Import<'_> {
         })?;
         let seconds = started.elapsed().as_secs_f64();
         let refused = self.report.refused;
-        let (verb, end) = match self.arguments.dry_run {
-            true => ("would import", "; nothing was written".to_owned()),
-            false => ("imported", format!(" in {seconds:.1} s")),
+        let (verb, end) = if self.arguments.dry_run {
+            ("would import", "; nothing was written".to_owned())
+        } else {
+            ("imported", format!(" in {seconds:.1} s"))
         };
         let (created, already) = (self.created, self.already_there);
         print(format!("{verb} {created}, already there {already}, refused {refused}{end}\n"))?;

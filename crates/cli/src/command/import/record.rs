@@ -81,8 +81,8 @@ struct Fields<'a> {
 impl Fields<'_> {
     /// Refuses fields that nobody knows, and drops those that are not kept.
     fn sort_out(&mut self, ignore_unknown: bool) {
-        let reasons = &mut self.reasons;
-        self.fields.retain(|name, _| {
+        let Self { fields, reasons } = self;
+        fields.retain(|name, _| {
             if !is_known(name) && !ignore_unknown {
                 let short = name.chars().take(LONGEST_NAME).collect();
                 reasons.insert(short, vec!["is no field of a user".to_owned()]);
