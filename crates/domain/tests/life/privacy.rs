@@ -30,6 +30,7 @@ use crate::{
 
 const JANE: &str = "jane@example.com";
 
+#[expect(clippy::unnecessary_wraps, reason = "as erasure takes it")]
 fn password(text: &str) -> Option<Password> {
     Some(Password::new(text))
 }
