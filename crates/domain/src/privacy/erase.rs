@@ -5,7 +5,7 @@ use crate::{
     caller::{Caller, Origin, Permission, PermissionDenied},
     commit::{Commit, RowChange},
     company::{Company, CompanyEvent, Departure, Member},
-    id::UserId,
+    id::{CompanyId, UserId},
     identity::{Act, CompanyDecision, Decision, Identity, Tries},
     port::{HashError, StoreError},
     session::{AccountLocked, OwnPasswordError},
@@ -13,6 +13,9 @@ use crate::{
     value::Password,
     verification::Purpose,
 };
+
+/// How many members are read at a time.
+const MEMBERS: usize = 200;
 
 /// Why nobody was erased, whoever asked for it.
 #[derive(Debug, Error)]
@@ -185,13 +188,27 @@ impl Identity {
             return Err(StoreError::Contention.into());
         };
         let owners = ports.members.list_owners(company.id, 2).await?;
-        let others = ports.members.list_by_company(company.id, None, 2).await?;
-        let has_others = others.iter().any(|member| member.user != id);
+        let has_others = self.has_active_member_but(company.id, id).await?;
         let decision = decide_departure(&membership.member, &owners, has_others)?;
         let key = self.data_key(company.id.into()).await?;
         let key = key.ok_or_else(|| StoreError::corrupt("a company without a data key"))?;
         self.stage_company(commit, company.id, Some(&company), &key, act, decision);
         Ok(())
+    }
+
+    /// Whether somebody else is in the company. Who merely asks to be is not: else a stranger could keep its owner from going.
+    async fn has_active_member_but(&self, company: CompanyId, user: UserId) -> Result<bool, StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.ports().members.list_by_company(company, after, MEMBERS).await?;
+            if page.iter().any(|member| member.user != user && member.is_active()) {
+                return Ok(true);
+            }
+            if page.len() < MEMBERS {
+                return Ok(false);
+            }
+            after = page.last().map(|member| member.user);
+        }
     }
 }
 

@@ -419,6 +419,12 @@ async fn a_company_is_closed_with_the_erasure_of_its_last_member_and_its_number_
     let world = World::open();
     let (_, jane) = world.signed_in().await;
     let id = company_of(&world, &[(jane.user, MemberRole::Owner)]).await;
+    // A stranger who asks to be let in keeps nobody from leaving.
+    let stranger = world.register("stranger@example.com", None).await.expect("registers").id;
+    let (role, status) = (MemberRole::Member, MemberStatus::Pending);
+    let asking = Member { user: stranger, company: id, role, status, joined_at: world.clock.now() };
+    let asks = Commit { rows: vec![RowChange::PutMember(asking)], ..Commit::default() };
+    world.memory.commit(asks).await.expect("commits");
     let (identity, origin) = (&world.identity, &world.origin);
     identity.erase_self(&jane, password(PASSWORD).as_ref(), origin).await.expect("erases");
     let gone = CompanyEvent::MemberRemoved { user_id: jane.user, reason: Departure::Erased };
