@@ -120,17 +120,25 @@ fn fields(document: &Value, body: &Value) -> Vec<Field> {
     let properties = schema["properties"].as_object().expect("properties");
     let field = |(name, property): (&String, &Value)| Field {
         name: name.clone(),
-        kind: property["type"].as_str().expect("a type").to_owned(),
+        kind: kind(document, property).expect("a type").to_owned(),
         is_required: required.contains(&json!(name)),
     };
     properties.iter().map(field).collect()
+}
+
+/// A property's type, its own or that of the schema it refers to.
+fn kind<'a>(document: &'a Value, property: &'a Value) -> Option<&'a str> {
+    let referred = property["$ref"].as_str().or_else(|| property["allOf"][0]["$ref"].as_str());
+    let referred = referred.and_then(|name| document.pointer(name.trim_start_matches('#')));
+    property["type"].as_str().or_else(|| referred?["type"].as_str())
 }
 
 /// A body with a plausible value in each required field.
 fn plausible(fields: &[Field]) -> Map<String, Value> {
     let value = |field: &Field| match (field.name.as_str(), field.kind.as_str()) {
         ("email", _) => json!("mallory@example.com"),
-        ("password", _) => json!(PASSWORD),
+        ("password" | "current_password", _) => json!(PASSWORD),
+        ("role", _) => json!("member"),
         ("code", _) => json!("000000"),
         (_, "boolean") => json!(false),
         (_, "integer" | "number") => json!(1),
