@@ -143,7 +143,8 @@ async fn whatever_races_with_an_erasure_ends_with_nobody_there_and_never_with_a_
         })
         .await;
         let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
-        assert!(statuses.iter().all(|status| *status < 500), "round {round}: {statuses:?}");
+        // 503 is for who found no turn in three tries, and asks again.
+        assert!(statuses.iter().all(|status| *status < 500 || *status == 503), "round {round}: {statuses:?}");
         let erased = statuses[..2].iter().filter(|status| **status == 200).count();
         assert_eq!(erased, 1, "round {round}: {statuses:?}");
         let (id, email, ..) = &*asked;
