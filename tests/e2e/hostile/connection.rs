@@ -101,7 +101,7 @@ async fn an_unknown_path_is_not_found_however_it_is_written() {
         "/*",
         "/{id}",
         "/:id",
-        "/api/v1/users/%27%20OR%201=1",
+        "/api/v1/nobody/%27%20OR%201=1",
         "/?",
         "/favicon.ico",
         "/.env",

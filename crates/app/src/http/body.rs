@@ -37,7 +37,7 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
 
     fn request_meta() -> Option<MetaRequest> {
         let content = vec![MetaMediaType { content_type: Json::<T>::CONTENT_TYPE, schema: T::schema_ref() }];
-        Some(MetaRequest { description: None, content, required: !schema::<T>().required.is_empty() })
+        Some(MetaRequest { description: None, content, required: !schema::<T>().0.required.is_empty() })
     }
 
     async fn from_request(
@@ -89,19 +89,31 @@ fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-/// The schema of a body's type, by itself.
-fn schema<T: Type>() -> MetaSchema {
+/// The schema of a body's type, and those it refers to.
+fn schema<T: Type>() -> (MetaSchema, Registry) {
     let mut registry = Registry::new();
     T::register(&mut registry);
-    match T::schema_ref() {
+    let schema = match T::schema_ref() {
         MetaSchemaRef::Inline(schema) => *schema,
         MetaSchemaRef::Reference(name) => registry.schemas.remove(&name).unwrap_or(MetaSchema::ANY),
+    };
+    (schema, registry)
+}
+
+/// The schema that says what a property is, here or where it refers to.
+fn resolve<'a>(property: &'a MetaSchemaRef, registry: &'a Registry) -> Option<&'a MetaSchema> {
+    match property {
+        MetaSchemaRef::Reference(name) => registry.schemas.get(name),
+        MetaSchemaRef::Inline(schema) => match schema.all_of.first() {
+            Some(referred) => resolve(referred, registry),
+            None => Some(schema),
+        },
     }
 }
 
 /// Compares a body with its schema, field by field.
 fn check_shape<T: Type>(object: &Map<String, Value>) -> Result<(), Failure> {
-    let schema = schema::<T>();
+    let (schema, registry) = schema::<T>();
     let mut wrong: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for name in schema.required.iter().filter(|name| !object.contains_key(**name)) {
         wrong.insert((*name).to_owned(), vec!["is required".to_owned()]);
@@ -109,7 +121,8 @@ fn check_shape<T: Type>(object: &Map<String, Value>) -> Result<(), Failure> {
     for (name, value) in object {
         let problem = match schema.properties.iter().find(|(property, _)| property == name) {
             None => Some("is not a field of this request".to_owned()),
-            Some((_, property)) => wrong_type(property, schema.required.contains(&name.as_str()), value),
+            Some((_, property)) => resolve(property, &registry)
+                .and_then(|property| wrong_value(property, schema.required.contains(&name.as_str()), value)),
         };
         if let Some(problem) = problem {
             wrong.insert(name.chars().take(MAX_NAME_SHOWN).collect(), vec![problem]);
@@ -118,8 +131,7 @@ fn check_shape<T: Type>(object: &Map<String, Value>) -> Result<(), Failure> {
     if wrong.is_empty() { Ok(()) } else { Err(Failure::invalid_fields(&wrong)) }
 }
 
-fn wrong_type(property: &MetaSchemaRef, is_required: bool, value: &Value) -> Option<String> {
-    let MetaSchemaRef::Inline(schema) = property else { return None };
+fn wrong_value(schema: &MetaSchema, is_required: bool, value: &Value) -> Option<String> {
     let fits = match (schema.ty, value) {
         (_, Value::Null) => !is_required,
         ("string", value) => value.is_string(),
@@ -130,6 +142,10 @@ fn wrong_type(property: &MetaSchemaRef, is_required: bool, value: &Value) -> Opt
         ("object", value) => value.is_object(),
         _ => true,
     };
+    if fits && value.is_string() && !schema.enum_items.is_empty() && !schema.enum_items.contains(value) {
+        let choices: Vec<_> = schema.enum_items.iter().filter_map(Value::as_str).collect();
+        return Some(format!("must be one of {}", choices.join(", ")));
+    }
     let article = if schema.ty.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
     (!fits).then(|| format!("must be {article} {}", schema.ty))
 }
