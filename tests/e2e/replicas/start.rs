@@ -6,7 +6,8 @@ use crate::client::PASSWORD;
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_that_start_at_once_on_an_empty_database_become_one_service() {
     // Ten full pools would be more connections than a server of default size takes.
-    let replicas = Replicas::start(10, &[UNVERIFIED, ("DATABASE_POOL_SIZE", "5")]);
+    let replicas =
+        Replicas::start(10, &[UNVERIFIED, ("DATABASE_POOL_SIZE", "5"), ("MAX_SESSIONS_PER_USER", "20")]);
     let clients = replicas.clients();
     for client in &clients {
         assert_eq!(readiness(client).await, ready("up"));

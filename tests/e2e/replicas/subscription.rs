@@ -75,7 +75,7 @@ async fn what_no_queue_took_is_put_aside_and_published_when_it_is_replayed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn however_much_no_queue_takes_it_is_put_aside_in_the_time_of_one() {
-    let replicas = Replicas::start(1, &[UNVERIFIED]);
+    let replicas = Replicas::start(1, &[UNVERIFIED, ("MAX_SESSIONS_PER_USER", "100")]);
     let one = Client::of(&replicas.servers[0]);
     one.register(EMAIL).await.expect(201);
     let before = replicas.delivered(replicas.events().await.len(), Vec::new()).await;

@@ -333,7 +333,10 @@ fn a_signed_payload_that_lacks_or_doubles_a_claim_is_invalid() {
     for name in good.as_object().expect("an object").keys() {
         let mut lacking = good.clone();
         lacking.as_object_mut().expect("an object").remove(name);
-        assert_invalid(&paseto, signed(&paseto, &lacking.to_string()).expose());
+        // Who belongs to no company has no `cid`.
+        if name != "cid" {
+            assert_invalid(&paseto, signed(&paseto, &lacking.to_string()).expose());
+        }
         let doubled = format!(r#"{{"{name}":{},{}"#, good[name], &good.to_string()[1..]);
         assert_invalid(&paseto, signed(&paseto, &doubled).expose());
     }
