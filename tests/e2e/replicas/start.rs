@@ -1,6 +1,6 @@
 //! Replicas that are started together.
 
-use super::{EMAIL, Replicas, UNVERIFIED, readiness, ready, sign_in};
+use super::{EMAIL, Replicas, UNVERIFIED, eventually, readiness, ready, sign_in};
 use crate::client::PASSWORD;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -10,7 +10,7 @@ async fn ten_that_start_at_once_on_an_empty_database_become_one_service() {
         Replicas::start(10, &[UNVERIFIED, ("DATABASE_POOL_SIZE", "5"), ("MAX_SESSIONS_PER_USER", "20")]);
     let clients = replicas.clients();
     for client in &clients {
-        assert_eq!(readiness(client).await, ready("up"));
+        eventually("it is up", || async { (readiness(client).await == ready("up")).then_some(()) }).await;
     }
     assert_eq!(replicas.place.query("SELECT epoch FROM signing_keys").await.len(), 1);
     sign_in(&clients[0], EMAIL).await;
