@@ -42,10 +42,12 @@ pub enum ConnectError {
         source: Source,
     },
     /// It was away a moment ago, and is not tried again yet.
-    #[error("the broker at {address} was away a moment ago")]
+    #[error("the broker at {address} was away a moment ago: {reason}")]
     Away {
         /// Where.
         address: String,
+        /// Why the last attempt failed.
+        reason: String,
     },
     /// What answers does not speak TLS, or not with this program.
     #[error(

@@ -38,8 +38,14 @@ struct State {
     link: Option<Arc<Link>>,
     /// Attempts to connect that failed since the last that did not.
     failures: u32,
-    /// When the next may be made.
-    retry_at: Option<Instant>,
+    /// When the next may be made, and why the last failed.
+    pause: Option<Pause>,
+}
+
+/// The time after a failed attempt to connect in which none is made.
+struct Pause {
+    until: Instant,
+    reason: String,
 }
 
 #[derive(Debug, Error)]
@@ -96,8 +102,9 @@ impl RabbitMq {
         }
         state.link = None;
         let address = url::address(&self.uri);
-        if state.retry_at.is_some_and(|at| Instant::now() < at) {
-            return Err(ConnectError::Away { address });
+        if let Some(Pause { reason, .. }) = state.pause.as_ref().filter(|pause| Instant::now() < pause.until)
+        {
+            return Err(ConnectError::Away { address, reason: reason.clone() });
         }
         let Options { connect_deadline, longest_backoff, .. } = self.options;
         match Link::open(&self.uri, &self.exchange, connect_deadline).await {
@@ -109,9 +116,10 @@ impl RabbitMq {
             }
             Err(error) => {
                 let wait = longest_backoff / 2_u32.pow(DOUBLINGS.saturating_sub(state.failures));
-                warn!(address, error = %Chain(&error), "no connection to the broker, next attempt in {wait:?}");
+                let reason = Chain(&error).to_string();
+                warn!(address, error = reason, "no connection to the broker, next attempt in {wait:?}");
                 state.failures = state.failures.saturating_add(1);
-                state.retry_at = Some(Instant::now() + wait);
+                state.pause = Some(Pause { until: Instant::now() + wait, reason });
                 Err(error)
             }
         }
