@@ -69,6 +69,11 @@ openapi:
     cargo run -q -- openapi > target/openapi.json
     mv target/openapi.json openapi.json
 
+# Write asyncapi.json anew
+asyncapi:
+    cargo run -q -- asyncapi > target/asyncapi.json
+    mv target/asyncapi.json asyncapi.json
+
 # Write docs/configuration.md and docs/metrics.md anew
 reference:
     cargo run -q -- config --reference > target/configuration.md

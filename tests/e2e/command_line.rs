@@ -68,6 +68,7 @@ mod help {
                     "serve",
                     "migrate",
                     "openapi",
+                    "asyncapi",
                     "config",
                     "audit",
                     "admin",
@@ -166,6 +167,12 @@ mod openapi {
             let answer = reqwest::get(format!("{}{path}", server.url())).await.expect("an answer");
             assert_eq!(printed(with(arguments, server.folder())), answer.text().await.expect("text"));
         }
+    }
+
+    #[test]
+    fn prints_what_leaves_through_the_broker_as_it_is_checked_in() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(printed(with(&["asyncapi"], folder.path())), include_str!("../../asyncapi.json"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! use cases without a server.
 
 mod app;
+mod asyncapi;
 mod causes;
 pub mod config;
 mod data_folder;
@@ -23,6 +24,7 @@ mod telemetry;
 mod upkeep;
 
 pub use app::App;
+pub use asyncapi::asyncapi_json;
 pub use http::{openapi_json, openapi_yaml};
 pub use metric::{count_events_beyond, reference as metrics_reference};
 pub use stack::{ReplayError, Stack};

@@ -46,6 +46,8 @@ fn these_are_the_operations() {
     GET /api/v1/companies/me bearer: 200 401 403 404 default
     GET /api/v1/companies/me/members bearer: 200 400 401 403 404 default
     GET /api/v1/companies/{id} bearer: 200 400 401 403 404 default
+    GET /api/v1/stream/schemas/{type}/{version}: 200 404 default
+    GET /api/v1/stream/schemas: 200 default
     GET /api/v1/users bearer: 200 400 401 403 default
     GET /api/v1/users/me bearer: 200 401 404 default
     GET /api/v1/users/me/export bearer: 200 401 404 default

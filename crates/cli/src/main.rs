@@ -54,6 +54,11 @@ Examples:
     /// The same that a running service has at /openapi.json and /openapi.yaml; needs no settings and no database.
     #[command(after_help = "Example:\n  portcullis openapi --format yaml > openapi.yaml")]
     Openapi(command::openapi::Arguments),
+    /// Print the AsyncAPI document of what leaves through the broker
+    ///
+    /// Exchange, routing keys and the shape of every message, as AsyncAPI 3.0 in JSON; needs no settings and no database.
+    #[command(after_help = "Example:\n  portcullis asyncapi > asyncapi.json")]
+    Asyncapi,
     /// Print every setting in effect, secrets masked, and where it came from
     ///
     /// One setting a line: its name, its value, and `default`, `environment` or the file and line. The first of the
@@ -119,6 +124,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve => command::serve::run(&config()?),
         Command::Migrate(arguments) => command::migrate::run(&config()?, &arguments),
         Command::Openapi(arguments) => command::openapi::run(&arguments),
+        Command::Asyncapi => command::asyncapi::run(),
         Command::Config(arguments) => command::config::run(config, &arguments),
         Command::Metrics => command::metrics::run(),
         Command::Audit(command) => command::audit::run(&config()?, &command),

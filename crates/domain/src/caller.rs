@@ -91,6 +91,8 @@ macro_rules! named {
                 Self::ALL.iter().copied().find(|item| item.as_str() == name)
             }
         }
+
+        $crate::event::choice_schema!($name);
     };
 }
 

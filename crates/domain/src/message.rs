@@ -1,9 +1,14 @@
 //! What other systems are told of an event. The published shapes are stable and named by type; personal fields are opened only
 //! for the types whose readers need them.
 
+mod schema;
+
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+
+pub use schema::{MessageSchema, VERSION, schemas};
 
 use crate::{
     company::{Company, CompanyEvent, CompanyField},
@@ -14,7 +19,7 @@ use crate::{
     user::{Account, Profile, ProfileField, UserEvent},
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are published")]
 struct Created<'a> {
     user_id: UserId,
@@ -27,7 +32,7 @@ struct Created<'a> {
     created_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are published")]
 struct Updated<'a> {
     user_id: UserId,
@@ -37,27 +42,27 @@ struct Updated<'a> {
     updated_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Deleted {
     user_id: UserId,
     deleted_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OfSession {
     user_id: UserId,
     session_id: SessionId,
     timestamp: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CompanyCreated<'a> {
     company_id: CompanyId,
     name: &'a str,
     created_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CompanyUpdated<'a> {
     company_id: CompanyId,
     name: Option<&'a str>,
@@ -117,8 +122,9 @@ pub fn of_user_event(
             EventData::of(&OfSession { user_id, session_id, timestamp })
         }
         Ok(UserEvent::Deleted) => EventData::of(&Deleted { user_id, deleted_at: timestamp }),
-        // Of a type that this version does not know, too.
-        Ok(_) | Err(EventReadError::Unknown { .. }) => {
+        Ok(other) => EventData::of(&Plain { user_id, facts: other.data().read()?, timestamp }),
+        // Of a type that this version does not know.
+        Err(EventReadError::Unknown { .. }) => {
             EventData::of(&Plain { user_id, facts: event.event.data.read()?, timestamp })
         }
         Err(error) => return Err(error),
@@ -141,8 +147,9 @@ pub fn of_company_event(event: &Event, now: Option<&Company>) -> Result<Message,
             updated_fields: changes.into_keys().collect(),
             updated_at: timestamp,
         }),
-        // Of a type that this version does not know, too.
-        Ok(_) | Err(EventReadError::Unknown { .. }) => {
+        Ok(other) => EventData::of(&OfCompany { company_id, facts: other.data().read()?, timestamp }),
+        // Of a type that this version does not know.
+        Err(EventReadError::Unknown { .. }) => {
             EventData::of(&OfCompany { company_id, facts: event.event.data.read()?, timestamp })
         }
         Err(error) => return Err(error),

@@ -1,5 +1,7 @@
 //! A company's life through the use cases, on the memory adapter: what the pure rules cannot show by themselves.
 
+mod support;
+
 use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::{
@@ -25,6 +27,8 @@ use portcullis_domain::{
 use portcullis_memory::{Memory, OpaqueTokens};
 use uuid::Uuid;
 
+use support::Written;
+
 const PASSWORD: &str = "Tr4vel-light";
 const OWNER: &str = "owner@example.com";
 
@@ -34,6 +38,7 @@ struct World {
     memory: Arc<Memory>,
     tokens: Arc<OpaqueTokens>,
     origin: Origin,
+    _written: Written,
 }
 
 fn account(email: &str) -> RegisterInput {
@@ -67,7 +72,9 @@ impl World {
         };
         let origin = Origin::new(Some("203.0.113.7".parse().expect("an address")), Some("curl/8"));
         let policy = Policy { email_verification: false, ..Policy::default() };
-        Self { identity: Identity::new(ports, policy), clock, memory, tokens, origin }
+        let identity = Identity::new(ports, policy);
+        let written = Written::new(&identity, &memory);
+        Self { identity, clock, memory, tokens, origin, _written: written }
     }
 
     /// A world with a company, and its owner signed in.

@@ -70,6 +70,9 @@ pub(super) const TABLE: &[Row] = &[
     row("POST /api/v1/auth/password/reset", NO_TARGET, WRONG_TOKEN, [400, 400, 400, 400, 400]),
     row("POST /api/v1/auth/login", NO_TARGET, OwnPassword, [401, 200, 200, 200, 200]),
     row("POST /api/v1/auth/refresh", NO_TARGET, OwnRefreshToken, [401, 200, 200, 200, 401]),
+    row("GET /api/v1/stream/schemas", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
+    // Of a type that there is not.
+    row("GET /api/v1/stream/schemas/{type}/{version}", NO_TARGET, NO_BODY, [404, 404, 404, 404, 404]),
     // One's own.
     row("POST /api/v1/auth/logout", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
     row("POST /api/v1/auth/password/change", NO_TARGET, NEW_PASSWORD, [401, 200, 200, 200, 401]),

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 pub use ::url::Url;
 pub use error::ConnectError;
+pub use message::envelope_schema;
 pub use publisher::RabbitMq;
 
 /// How messages are published.

@@ -3,14 +3,13 @@
 
 use chrono::SecondsFormat;
 use lapin::{BasicProperties, types::ShortString};
-use portcullis_domain::port::Message;
+use portcullis_domain::{event::schema_of, message::VERSION, port::Message};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use thiserror::Error;
 use url::Url;
 
-/// What the published schemas' URLs end in.
-const SCHEMA_VERSION: &str = "1.0.0";
 /// What the broker keeps on its disk.
 const PERSISTENT: u8 = 2;
 
@@ -30,21 +29,45 @@ pub(crate) enum EncodeError {
     LongType { id: String },
 }
 
-/// The names are the specification's. `streamversion` and `partitionkey` are extensions, the second a documented one.
-#[derive(Serialize)]
+// The names are the specification's. `streamversion` and `partitionkey` are extensions, the second a documented one.
+/// A CloudEvents 1.0 event in structured mode: all of it is the message's body.
+#[derive(Serialize, JsonSchema)]
 struct CloudEvent<'a> {
+    #[schemars(extend("const" = "1.0"))]
     specversion: &'static str,
+    /// The event's: what consumers tell messages by that come again. It is the message's own id, too.
+    #[schemars(extend("format" = "uuid"))]
     id: &'a str,
+    /// The URL that the service is known by.
+    #[schemars(extend("format" = "uri"))]
     source: &'a str,
+    /// What happened, which is the routing key, too.
     r#type: &'a str,
+    /// The stream that it happened on.
+    #[schemars(extend("format" = "uuid"))]
     subject: &'a str,
+    /// When it happened.
+    #[schemars(extend("format" = "date-time"))]
     time: String,
+    #[schemars(extend("const" = "application/json"))]
     datacontenttype: &'static str,
+    /// Where the schema of the data is.
+    #[schemars(extend("format" = "uri"))]
     dataschema: &'a str,
+    /// The event's place in its stream: 1, 2, 3 and so on without a gap.
     streamversion: u64,
+    /// The stream, for consumers that share the work and keep each stream's order.
+    #[schemars(extend("format" = "uuid"))]
     partitionkey: &'a str,
-    /// As it was given, to the byte.
+    /// What the schema of the type says.
+    // As it was given, to the byte.
+    #[schemars(with = "Value")]
     data: &'a RawValue,
+}
+
+/// The JSON Schema of every message, whatever its data are.
+pub fn envelope_schema() -> Value {
+    schema_of::<CloudEvent<'_>>()
 }
 
 /// Where messages come from: the same for all of a publisher's.
@@ -100,7 +123,7 @@ impl Origin {
         url.set_query(None);
         url.set_fragment(None);
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["api", "v1", "stream", "schemas", event_type, SCHEMA_VERSION]);
+            path.pop_if_empty().extend(["api", "v1", "stream", "schemas", event_type, VERSION]);
         }
         url
     }

@@ -4,6 +4,7 @@
 mod administration;
 mod company;
 mod privacy;
+mod schema;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 

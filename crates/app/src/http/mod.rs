@@ -21,6 +21,7 @@ mod page;
 mod route;
 mod session;
 mod steady;
+mod stream;
 mod timestamp;
 mod unread;
 mod user;
@@ -45,6 +46,8 @@ enum Group {
     Administration,
     /// Companies and who belongs to them.
     Companies,
+    /// The history of an account or a company, event by event.
+    Streams,
     /// How the service is.
     Service,
 }
@@ -85,7 +88,8 @@ fn api() -> impl OpenApi {
         company::GetCompanyApi,
     );
     let own = (user::ProfileApi, user::ExportApi);
-    (auth, own, sessions, login_history, administration, companies, health::HealthApi)
+    let streams = stream::SchemaApi;
+    (auth, own, sessions, login_history, administration, companies, streams, health::HealthApi)
 }
 
 /// The API with its description; the code is the source of both.

@@ -1,6 +1,7 @@
 //! One command a file.
 
 pub(crate) mod admin;
+pub(crate) mod asyncapi;
 pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod export;

@@ -1,12 +1,17 @@
+mod schema;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use schema::schemas;
 
 use super::{MemberRole, MemberStatus};
 use crate::{
     caller::named,
-    event::{EventData, EventReadError, NewEvent},
+    event::{EventData, EventReadError, NewEvent, NoFacts, Present},
     id::{CompanyId, InvitationId, UserId},
     value::{CompanyName, ShortText},
 };
@@ -67,7 +72,7 @@ pub enum CompanyEvent {
 }
 
 /// The facts of `company.created`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CompanyCreated {
     /// Which.
     pub company_id: CompanyId,
@@ -96,7 +101,7 @@ pub enum CompanyField {
 }
 
 /// A field's text before and after a change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CompanyChange {
     /// Before.
     pub before: Option<ShortText>,
@@ -119,19 +124,19 @@ named! {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Updated {
     changes: CompanyChanges,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct MemberInvited {
     invitation_id: InvitationId,
     role: MemberRole,
     expires_at: DateTime<Utc>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct MemberJoined {
     user_id: UserId,
     role: MemberRole,
@@ -139,28 +144,26 @@ struct MemberJoined {
     invitation_id: Option<InvitationId>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct MemberApproved {
     user_id: UserId,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct MemberRemoved {
     user_id: UserId,
     reason: Departure,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct MemberRoleChanged {
     user_id: UserId,
     before: MemberRole,
     after: MemberRole,
 }
 
-#[derive(Serialize)]
-struct Nothing {}
-
-/// Types are stored: never renamed. A changed shape is a new schema version with a reader for each old one.
+/// Types are stored: never renamed. A changed shape is a new schema version, and the one before it gets a schema and an upcaster in
+/// `schema.rs`.
 mod name {
     pub(super) const CREATED: &str = "company.created";
     pub(super) const UPDATED: &str = "company.updated";
@@ -171,6 +174,8 @@ mod name {
     pub(super) const MEMBER_REMOVED: &str = "company.member_removed";
     pub(super) const MEMBER_ROLE_CHANGED: &str = "company.member_role_changed";
 }
+
+crate::event::choice_schema!(CompanyField);
 
 impl CompanyField {
     pub(super) const ALL: [Self; 4] = [Self::Name, Self::BusinessNumber, Self::Industry, Self::Region];
@@ -215,7 +220,7 @@ impl CompanyEvent {
         match self {
             Self::Created(facts) => EventData::of(facts),
             Self::Updated { changes } => EventData::of(&Updated { changes: changes.clone() }),
-            Self::Closed => EventData::of(&Nothing {}),
+            Self::Closed => EventData::of(&NoFacts {}),
             Self::MemberInvited { invitation_id, role, expires_at } => EventData::of(&MemberInvited {
                 invitation_id: *invitation_id,
                 role: *role,
@@ -239,38 +244,35 @@ impl CompanyEvent {
 
     /// Reads a stored event.
     pub fn read(event: &NewEvent) -> Result<Self, EventReadError> {
-        let facts = &event.data;
-        match (event.event_type.as_str(), event.schema_version) {
-            (name::CREATED, 1) => Ok(Self::Created(facts.read()?)),
+        let event = Present::of(event, &[])?;
+        match event.shape() {
+            (name::CREATED, 1) => Ok(Self::Created(event.data()?)),
             (name::UPDATED, 1) => {
-                let Updated { changes } = facts.read()?;
+                let Updated { changes } = event.data()?;
                 Ok(Self::Updated { changes })
             }
             (name::CLOSED, 1) => Ok(Self::Closed),
             (name::MEMBER_INVITED, 1) => {
-                let MemberInvited { invitation_id, role, expires_at } = facts.read()?;
+                let MemberInvited { invitation_id, role, expires_at } = event.data()?;
                 Ok(Self::MemberInvited { invitation_id, role, expires_at })
             }
             (name::MEMBER_JOINED, 1) => {
-                let MemberJoined { user_id, role, status, invitation_id } = facts.read()?;
+                let MemberJoined { user_id, role, status, invitation_id } = event.data()?;
                 Ok(Self::MemberJoined { user_id, role, status, invitation_id })
             }
             (name::MEMBER_APPROVED, 1) => {
-                let MemberApproved { user_id } = facts.read()?;
+                let MemberApproved { user_id } = event.data()?;
                 Ok(Self::MemberApproved { user_id })
             }
             (name::MEMBER_REMOVED, 1) => {
-                let MemberRemoved { user_id, reason } = facts.read()?;
+                let MemberRemoved { user_id, reason } = event.data()?;
                 Ok(Self::MemberRemoved { user_id, reason })
             }
             (name::MEMBER_ROLE_CHANGED, 1) => {
-                let MemberRoleChanged { user_id, before, after } = facts.read()?;
+                let MemberRoleChanged { user_id, before, after } = event.data()?;
                 Ok(Self::MemberRoleChanged { user_id, before, after })
             }
-            _ => Err(EventReadError::Unknown {
-                event_type: event.event_type.clone(),
-                schema_version: event.schema_version,
-            }),
+            _ => Err(event.unknown()),
         }
     }
 }

@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 
 pub use approve_member::ApproveMemberError;
 pub use change_member_role::ChangeMemberRoleError;
+pub(crate) use event::schemas as event_schemas;
 pub use event::{CompanyChange, CompanyChanges, CompanyCreated, CompanyEvent, CompanyField, Departure};
 pub use get_company::{GetCompanyError, OwnCompanyError};
 pub use invitation::Invitation;

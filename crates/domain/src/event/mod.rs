@@ -2,6 +2,8 @@
 
 mod chain;
 pub(crate) mod personal;
+mod schema;
+mod upcast;
 
 use std::fmt;
 
@@ -11,6 +13,9 @@ use thiserror::Error;
 use uuid::Uuid;
 
 pub use chain::EventHash;
+pub use schema::{DIALECT, EventSchema, catalogue, schema_of};
+pub(crate) use schema::{NoFacts, choice_schema, titled};
+pub(crate) use upcast::{Present, Upcaster, unchanged};
 
 use crate::{
     id::{EventId, StreamId},

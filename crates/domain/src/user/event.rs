@@ -1,12 +1,18 @@
+mod schema;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use schema::UPCASTERS;
+pub(crate) use schema::schemas;
 
 use super::{Profile, ProfileChanges, ProfileField};
 use crate::{
     caller::{Role, named},
-    event::{EventData, EventReadError, NewEvent},
+    event::{EventData, EventReadError, NewEvent, NoFacts, Present},
     id::{OneTimeCodeId, SessionId, UserId},
     seal::DataKey,
     value::{Email, Language},
@@ -107,7 +113,7 @@ pub enum UserEvent {
 }
 
 /// The facts of `user.created`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserCreated {
     /// Who.
     pub user_id: UserId,
@@ -141,58 +147,59 @@ named! {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Updated {
     fields: BTreeSet<ProfileField>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct CodeRequested {
     code_id: OneTimeCodeId,
     expires_at: DateTime<Utc>,
     language: Language,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct PasswordChanged {
     way: PasswordChange,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct RoleChanged {
     before: Role,
     after: Role,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Locked {
     seconds: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct SessionRevoked {
     session_ids: Vec<SessionId>,
     reason: SessionEnd,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct LoggedIn {
     session_id: SessionId,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct LoggedOut {
     session_id: SessionId,
     all: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct RefreshReuseDetected {
     session_id: SessionId,
     generation: u64,
 }
 
-/// Types are stored: never renamed. A changed shape is a new schema version with a reader for each old one.
+/// Types are stored: never renamed. A changed shape is a new schema version, and the one before it gets a schema and an upcaster in
+/// `schema.rs`.
 mod name {
     pub(super) const CREATED: &str = "user.created";
     pub(super) const UPDATED: &str = "user.updated";
@@ -211,9 +218,6 @@ mod name {
     pub(super) const LOGGED_OUT: &str = "user.logged_out";
     pub(super) const REFRESH_REUSE_DETECTED: &str = "user.refresh_reuse_detected";
 }
-
-#[derive(Serialize)]
-struct Nothing {}
 
 impl UserEvent {
     /// The type of the event that has a code mailed.
@@ -250,7 +254,10 @@ impl UserEvent {
 
     /// The schema version that [`data`](Self::data) and [`personal`](Self::personal) are written in.
     pub const fn schema_version(&self) -> u32 {
-        1
+        match self {
+            Self::VerificationRequested { .. } => 2,
+            _ => 1,
+        }
     }
 
     /// The facts, without personal data.
@@ -267,7 +274,7 @@ impl UserEvent {
                 })
             }
             Self::EmailVerified | Self::Activated | Self::Deactivated | Self::Unlocked | Self::Deleted => {
-                EventData::of(&Nothing {})
+                EventData::of(&NoFacts {})
             }
             Self::PasswordChanged { way } => EventData::of(&PasswordChanged { way: *way }),
             Self::RoleChanged { before, after } => {
@@ -312,60 +319,57 @@ impl UserEvent {
 
     /// Reads a stored event; without the person's key (they were erased) the personal parts are `None`.
     pub fn read(event: &NewEvent, key: Option<&DataKey>) -> Result<Self, EventReadError> {
-        let facts = &event.data;
-        match (event.event_type.as_str(), event.schema_version) {
-            (name::CREATED, 1) => Ok(Self::Created { facts: facts.read()?, profile: event.open_facts(key)? }),
+        let event = Present::of(event, UPCASTERS)?;
+        match event.shape() {
+            (name::CREATED, 1) => Ok(Self::Created { facts: event.data()?, profile: event.facts(key)? }),
             (name::UPDATED, 1) => {
-                let Updated { fields } = facts.read()?;
-                Ok(Self::Updated { fields, changes: event.open_facts(key)? })
+                let Updated { fields } = event.data()?;
+                Ok(Self::Updated { fields, changes: event.facts(key)? })
             }
-            (name::VERIFICATION_REQUESTED, 1) => {
-                let CodeRequested { code_id, expires_at, language } = facts.read()?;
-                let email = event.open_facts(key)?;
+            (name::VERIFICATION_REQUESTED, 2) => {
+                let CodeRequested { code_id, expires_at, language } = event.data()?;
+                let email = event.facts(key)?;
                 Ok(Self::VerificationRequested { code_id, expires_at, language, email })
             }
             (name::PASSWORD_RESET_REQUESTED, 1) => {
-                let CodeRequested { code_id, expires_at, language } = facts.read()?;
-                let email = event.open_facts(key)?;
+                let CodeRequested { code_id, expires_at, language } = event.data()?;
+                let email = event.facts(key)?;
                 Ok(Self::PasswordResetRequested { code_id, expires_at, language, email })
             }
             (name::EMAIL_VERIFIED, 1) => Ok(Self::EmailVerified),
             (name::PASSWORD_CHANGED, 1) => {
-                let PasswordChanged { way } = facts.read()?;
+                let PasswordChanged { way } = event.data()?;
                 Ok(Self::PasswordChanged { way })
             }
             (name::ROLE_CHANGED, 1) => {
-                let RoleChanged { before, after } = facts.read()?;
+                let RoleChanged { before, after } = event.data()?;
                 Ok(Self::RoleChanged { before, after })
             }
             (name::ACTIVATED, 1) => Ok(Self::Activated),
             (name::DEACTIVATED, 1) => Ok(Self::Deactivated),
             (name::LOCKED, 1) => {
-                let Locked { seconds } = facts.read()?;
+                let Locked { seconds } = event.data()?;
                 Ok(Self::Locked { seconds })
             }
             (name::UNLOCKED, 1) => Ok(Self::Unlocked),
             (name::DELETED, 1) => Ok(Self::Deleted),
             (name::SESSION_REVOKED, 1) => {
-                let SessionRevoked { session_ids, reason } = facts.read()?;
+                let SessionRevoked { session_ids, reason } = event.data()?;
                 Ok(Self::SessionRevoked { session_ids, reason })
             }
             (name::LOGGED_IN, 1) => {
-                let LoggedIn { session_id } = facts.read()?;
+                let LoggedIn { session_id } = event.data()?;
                 Ok(Self::LoggedIn { session_id })
             }
             (name::LOGGED_OUT, 1) => {
-                let LoggedOut { session_id, all } = facts.read()?;
+                let LoggedOut { session_id, all } = event.data()?;
                 Ok(Self::LoggedOut { session_id, all })
             }
             (name::REFRESH_REUSE_DETECTED, 1) => {
-                let RefreshReuseDetected { session_id, generation } = facts.read()?;
+                let RefreshReuseDetected { session_id, generation } = event.data()?;
                 Ok(Self::RefreshReuseDetected { session_id, generation })
             }
-            _ => Err(EventReadError::Unknown {
-                event_type: event.event_type.clone(),
-                schema_version: event.schema_version,
-            }),
+            _ => Err(event.unknown()),
         }
     }
 }

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 
 pub use account::Account;
 pub use change_password::{ChangePassword, ChangePasswordError};
+pub(crate) use event::schemas as event_schemas;
 pub use event::{PasswordChange, SessionEnd, UserCreated, UserEvent};
 pub use get_profile::GetProfileError;
 pub use import::{ImportInput, ImportUser, Imported};

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::value::{Email, PersonName, Phone, ShortText, Username};
 
 /// What a person says of themself. Personal data throughout: sealed in events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {
     /// The address, unique over all accounts.
     pub email: Email,
@@ -46,7 +47,7 @@ pub enum ProfileField {
 }
 
 /// A field's text before and after a change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProfileChange {
     /// Before.
     pub before: Option<ShortText>,
@@ -56,6 +57,8 @@ pub struct ProfileChange {
 
 /// What changed in a profile.
 pub type ProfileChanges = BTreeMap<ProfileField, ProfileChange>;
+
+crate::event::choice_schema!(ProfileField);
 
 impl ProfileField {
     const ALL: [Self; 7] = [

@@ -15,6 +15,8 @@ pub enum Language {
     Ru,
 }
 
+crate::event::choice_schema!(Language);
+
 /// What a client prefers that says nothing of a weight, or something unreadable, in thousandths (RFC 9110 §12.4.2).
 const FULL_WEIGHT: u16 = 1000;
 

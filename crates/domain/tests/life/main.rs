@@ -5,4 +5,6 @@ mod administration;
 mod meeting;
 mod privacy;
 mod session;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;

@@ -15,6 +15,8 @@ use portcullis_domain::{
 };
 use portcullis_memory::Memory;
 
+use crate::support::Written;
+
 pub(crate) const PASSWORD: &str = "Tr4vel-light";
 
 /// The use cases over an empty store, with a clock that is set by hand.
@@ -23,6 +25,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) origin: Origin,
+    _written: Written,
 }
 
 impl World {
@@ -42,7 +45,9 @@ impl World {
             ..memory.ports()
         };
         let origin = Origin::new(Some("203.0.113.7".parse().expect("an address")), Some("curl/8"));
-        Self { identity: Identity::new(change(ports), policy), clock, memory, origin }
+        let identity = Identity::new(change(ports), policy);
+        let written = Written::new(&identity, &memory);
+        Self { identity, clock, memory, origin, _written: written }
     }
 
     /// A world in which nobody has to verify anything.
