@@ -25,18 +25,22 @@ enum Kind {
     Admin,
     /// With the token of a session that has ended.
     Ended,
+    /// Owner of a company: of another one than whatever the path names.
+    OtherOwner,
 }
 
 /// An id of nothing.
 const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";
 
-const KINDS: [Kind; 5] = [Kind::Nobody, Kind::User, Kind::Moderator, Kind::Admin, Kind::Ended];
+const KINDS: [Kind; 6] =
+    [Kind::Nobody, Kind::User, Kind::Moderator, Kind::Admin, Kind::Ended, Kind::OtherOwner];
 
-/// A service, and somebody who makes the accounts that the callers need.
+/// A service, somebody who makes the accounts that the callers need, and a company that none of them belongs to.
 struct World {
     server: Server,
     client: Client,
     root: Tokens,
+    company: String,
 }
 
 /// A caller of a kind, made for one request: whatever that does to their account hinders no other.
@@ -52,7 +56,8 @@ impl World {
             Server::start_with(&[("ENABLE_EMAIL_VERIFICATION", "false"), ("RATE_LIMIT_ENABLED", "false")]);
         let client = Client::of(&server);
         let root = client.admin(&server, "root@example.com").await;
-        Self { server, client, root }
+        let company = found_company(&client, "company@example.com").await;
+        Self { server, client, root, company }
     }
 
     /// Makes an account; returns its id.
@@ -62,15 +67,27 @@ impl World {
         made.expect(201)["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Somebody who asks to join the company; returns their id.
+    async fn member(&self, email: &str) -> String {
+        let body =
+            json!({"email": email, "password": PASSWORD, "name": "Jane Doe", "company_id": self.company});
+        let joined = self.client.post("/auth/register/user", &body).await;
+        joined.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
     async fn caller(&self, kind: Kind, name: &str) -> Caller {
         let email = format!("{name}@example.com");
         let role = match kind {
             Kind::Nobody => return Caller { email, tokens: None, session: None },
-            Kind::User | Kind::Ended => "user",
+            Kind::User | Kind::Ended | Kind::OtherOwner => "user",
             Kind::Moderator => "moderator",
             Kind::Admin => "admin",
         };
-        self.account(&email, role).await;
+        if kind == Kind::OtherOwner {
+            found_company(&self.client, &email).await;
+        } else {
+            self.account(&email, role).await;
+        }
         let signed_in = self.client.login(&email, PASSWORD).await;
         let session = signed_in.body["session_id"].as_str().map(str::to_owned);
         let tokens = signed_in.tokens();
@@ -86,6 +103,8 @@ impl World {
         let target = match row.target {
             Target::None => return path.to_owned(),
             Target::Bystander => self.account(&format!("{name}.bystander@example.com"), "user").await,
+            Target::Member => self.member(&format!("{name}.member@example.com")).await,
+            Target::Company => self.company.clone(),
             Target::OwnSession => caller.session.clone().unwrap_or_else(|| NOBODYS.to_owned()),
         };
         let (before, rest) = path.split_once('{').expect("a parameter");
@@ -114,6 +133,13 @@ impl World {
         }
         answer.status
     }
+}
+
+/// Registers a company with its owner; returns the company's id.
+async fn found_company(client: &Client, email: &str) -> String {
+    let body = json!({"email": email, "password": PASSWORD, "name": "Smith & Sons, Inc."});
+    let registered = client.post("/auth/register/company", &body).await;
+    registered.expect(201)["company"]["id"].as_str().expect("an id").to_owned()
 }
 
 fn body(body: Body, caller: &Caller, name: &str) -> Option<Value> {

@@ -19,6 +19,10 @@ pub(super) enum Target {
     None,
     /// An ordinary account that is not the caller's.
     Bystander,
+    /// Somebody who asks to join a company that the caller does not belong to.
+    Member,
+    /// That company.
+    Company,
     /// The caller's own session.
     OwnSession,
 }
@@ -42,7 +46,7 @@ const fn row(operation: &'static str, target: Target, body: Body, statuses: [u16
 }
 
 use Body::{Json, NewAccount, OwnPassword, OwnRefreshToken};
-use Target::{Bystander, OwnSession};
+use Target::{Bystander, Company, Member, OwnSession};
 
 const NO_BODY: Body = Body::None;
 const NO_TARGET: Target = Target::None;
@@ -59,54 +63,55 @@ const MODERATOR: Body = Json(r#"{"role": "moderator"}"#);
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
-    // Open to all, whatever token comes with it.       nobody user moderator admin ended
-    row("GET /health/liveness", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
-    row("GET /health/readiness", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
-    row("GET /api/v1/auth/health", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
-    row("POST /api/v1/auth/register", NO_TARGET, NewAccount, [201, 201, 201, 201, 201]),
-    row("POST /api/v1/auth/verify-email", NO_TARGET, WRONG_CODE, [400, 400, 400, 400, 400]),
-    row("POST /api/v1/auth/verify-email/resend", NO_TARGET, UNKNOWN_ADDRESS, [202, 202, 202, 202, 202]),
-    row("POST /api/v1/auth/password/forgot", NO_TARGET, UNKNOWN_ADDRESS, [202, 202, 202, 202, 202]),
-    row("POST /api/v1/auth/password/reset", NO_TARGET, WRONG_TOKEN, [400, 400, 400, 400, 400]),
-    row("POST /api/v1/auth/login", NO_TARGET, OwnPassword, [401, 200, 200, 200, 200]),
-    row("POST /api/v1/auth/refresh", NO_TARGET, OwnRefreshToken, [401, 200, 200, 200, 401]),
-    row("GET /api/v1/stream/schemas", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200]),
+    // Open to all, whatever token comes with it.       nobody user moderator admin ended other-owner
+    row("GET /health/liveness", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
+    row("GET /health/readiness", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
+    row("GET /api/v1/auth/health", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
+    row("POST /api/v1/auth/register", NO_TARGET, NewAccount, [201, 201, 201, 201, 201, 201]),
+    row("POST /api/v1/auth/verify-email", NO_TARGET, WRONG_CODE, [400, 400, 400, 400, 400, 400]),
+    row("POST /api/v1/auth/verify-email/resend", NO_TARGET, UNKNOWN_ADDRESS, [202, 202, 202, 202, 202, 202]),
+    row("POST /api/v1/auth/password/forgot", NO_TARGET, UNKNOWN_ADDRESS, [202, 202, 202, 202, 202, 202]),
+    row("POST /api/v1/auth/password/reset", NO_TARGET, WRONG_TOKEN, [400, 400, 400, 400, 400, 400]),
+    row("POST /api/v1/auth/login", NO_TARGET, OwnPassword, [401, 200, 200, 200, 200, 200]),
+    row("POST /api/v1/auth/refresh", NO_TARGET, OwnRefreshToken, [401, 200, 200, 200, 401, 200]),
+    row("GET /api/v1/stream/schemas", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
     // Of a type that there is not.
-    row("GET /api/v1/stream/schemas/{type}/{version}", NO_TARGET, NO_BODY, [404, 404, 404, 404, 404]),
+    row("GET /api/v1/stream/schemas/{type}/{version}", NO_TARGET, NO_BODY, [404, 404, 404, 404, 404, 404]),
     // One's own.
-    row("POST /api/v1/auth/logout", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
-    row("POST /api/v1/auth/password/change", NO_TARGET, NEW_PASSWORD, [401, 200, 200, 200, 401]),
-    row("GET /api/v1/auth/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
-    row("GET /api/v1/users/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
-    row("PUT /api/v1/users/me", NO_TARGET, NEW_NAME, [401, 200, 200, 200, 401]),
-    row("DELETE /api/v1/users/me", NO_TARGET, PASSWORD_ALONE, [401, 200, 200, 200, 401]),
-    row("GET /api/v1/users/me/export", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
-    row("GET /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
-    row("DELETE /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
-    row("DELETE /api/v1/users/me/sessions/{id}", OwnSession, NO_BODY, [401, 200, 200, 200, 401]),
-    row("GET /api/v1/users/me/login-history", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401]),
+    row("POST /api/v1/auth/logout", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("POST /api/v1/auth/password/change", NO_TARGET, NEW_PASSWORD, [401, 200, 200, 200, 401, 200]),
+    row("GET /api/v1/auth/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("GET /api/v1/users/me", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("PUT /api/v1/users/me", NO_TARGET, NEW_NAME, [401, 200, 200, 200, 401, 200]),
+    row("DELETE /api/v1/users/me", NO_TARGET, PASSWORD_ALONE, [401, 200, 200, 200, 401, 200]),
+    row("GET /api/v1/users/me/export", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("GET /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("DELETE /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("DELETE /api/v1/users/me/sessions/{id}", OwnSession, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("GET /api/v1/users/me/login-history", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
     // Others'.
-    row("GET /api/v1/users", NO_TARGET, NO_BODY, [401, 403, 200, 200, 401]),
-    row("POST /api/v1/admin/users", NO_TARGET, NewAccount, [401, 403, 403, 201, 401]),
-    row("GET /api/v1/users/{id}", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
-    row("DELETE /api/v1/users/{id}", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
-    row("PUT /api/v1/users/{id}", Bystander, NEW_NAME, [401, 403, 403, 200, 401]),
-    row("PUT /api/v1/users/{id}/role", Bystander, MODERATOR, [401, 403, 403, 200, 401]),
-    row("POST /api/v1/users/{id}/activate", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
-    row("POST /api/v1/users/{id}/deactivate", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
-    row("POST /api/v1/users/{id}/unlock", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
-    row("GET /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
-    row("GET /api/v1/users/{id}/login-history", Bystander, NO_BODY, [401, 403, 200, 200, 401]),
-    row("DELETE /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 403, 200, 401]),
-    // A company's: these callers belong to none; what its members may do is told in `company::right`.
-    row("POST /api/v1/auth/register/company", NO_TARGET, NewAccount, [201, 201, 201, 201, 201]),
-    row("POST /api/v1/auth/register/user", NO_TARGET, NewAccount, [400, 400, 400, 400, 400]),
-    row("GET /api/v1/companies/me", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401]),
-    row("PUT /api/v1/companies/me", NO_TARGET, NEW_NAME, [401, 404, 404, 404, 401]),
-    row("GET /api/v1/companies/me/members", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401]),
-    row("POST /api/v1/companies/me/invitations", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401]),
-    row("POST /api/v1/companies/me/members/{user_id}/approve", Bystander, NO_BODY, [401, 404, 404, 404, 401]),
-    row("PUT /api/v1/companies/me/members/{user_id}/role", Bystander, Json(r#"{"role": "member"}"#), [401, 404, 404, 404, 401]),
-    row("DELETE /api/v1/companies/me/members/{user_id}", Bystander, NO_BODY, [401, 404, 404, 404, 401]),
-    row("GET /api/v1/companies/{id}", Bystander, NO_BODY, [401, 403, 404, 404, 401]),
+    row("GET /api/v1/users", NO_TARGET, NO_BODY, [401, 403, 200, 200, 401, 403]),
+    row("POST /api/v1/admin/users", NO_TARGET, NewAccount, [401, 403, 403, 201, 401, 403]),
+    row("GET /api/v1/users/{id}", Bystander, NO_BODY, [401, 403, 200, 200, 401, 403]),
+    row("DELETE /api/v1/users/{id}", Bystander, NO_BODY, [401, 403, 403, 200, 401, 403]),
+    row("PUT /api/v1/users/{id}", Bystander, NEW_NAME, [401, 403, 403, 200, 401, 403]),
+    row("PUT /api/v1/users/{id}/role", Bystander, MODERATOR, [401, 403, 403, 200, 401, 403]),
+    row("POST /api/v1/users/{id}/activate", Bystander, NO_BODY, [401, 403, 403, 200, 401, 403]),
+    row("POST /api/v1/users/{id}/deactivate", Bystander, NO_BODY, [401, 403, 403, 200, 401, 403]),
+    row("POST /api/v1/users/{id}/unlock", Bystander, NO_BODY, [401, 403, 403, 200, 401, 403]),
+    row("GET /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 200, 200, 401, 403]),
+    row("GET /api/v1/users/{id}/login-history", Bystander, NO_BODY, [401, 403, 200, 200, 401, 403]),
+    row("DELETE /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 403, 200, 401, 403]),
+    // A company's: of it none of these callers is; what its members may do is told in `company::right`. Under `me` an owner deals with
+    // their own company, and finds nobody of another one in it.
+    row("POST /api/v1/auth/register/company", NO_TARGET, NewAccount, [201, 201, 201, 201, 201, 201]),
+    row("POST /api/v1/auth/register/user", NO_TARGET, NewAccount, [400, 400, 400, 400, 400, 400]),
+    row("GET /api/v1/companies/me", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401, 200]),
+    row("PUT /api/v1/companies/me", NO_TARGET, NEW_NAME, [401, 404, 404, 404, 401, 200]),
+    row("GET /api/v1/companies/me/members", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401, 200]),
+    row("POST /api/v1/companies/me/invitations", NO_TARGET, NO_BODY, [401, 404, 404, 404, 401, 201]),
+    row("POST /api/v1/companies/me/members/{user_id}/approve", Member, NO_BODY, [401, 404, 404, 404, 401, 404]),
+    row("PUT /api/v1/companies/me/members/{user_id}/role", Member, Json(r#"{"role": "member"}"#), [401, 404, 404, 404, 401, 404]),
+    row("DELETE /api/v1/companies/me/members/{user_id}", Member, NO_BODY, [401, 404, 404, 404, 401, 404]),
+    row("GET /api/v1/companies/{id}", Company, NO_BODY, [401, 403, 200, 200, 401, 403]),
 ];
