@@ -90,11 +90,11 @@ impl World {
     }
 
     async fn resend(&self) {
-        self.identity.resend_verification(EMAIL, Language::Ru, &self.origin).await.expect("answers");
+        self.identity.resend_verification(EMAIL, Some(Language::Ru), &self.origin).await.expect("answers");
     }
 
     async fn forgot(&self) {
-        self.identity.forgot_password(EMAIL, Language::Ru, &self.origin).await.expect("answers");
+        self.identity.forgot_password(EMAIL, Some(Language::Ru), &self.origin).await.expect("answers");
     }
 
     async fn verify(&self, code: &str) -> Result<(), VerifyEmailError> {
@@ -169,8 +169,28 @@ async fn nobody_is_written_to_whose_address_nobody_registered() {
     let world = World::new().await;
     let before = world.events().await.len();
     for email in ["nobody@example.com", "no address", ""] {
-        world.identity.forgot_password(email, Language::En, &world.origin).await.expect("answers");
-        world.identity.resend_verification(email, Language::En, &world.origin).await.expect("answers");
+        world.identity.forgot_password(email, None, &world.origin).await.expect("answers");
+        world.identity.resend_verification(email, None, &world.origin).await.expect("answers");
     }
     assert_eq!(world.events().await.len(), before);
+}
+
+#[tokio::test]
+async fn who_asks_for_no_language_is_written_to_in_that_of_the_mail_before() {
+    let world = World::new().await;
+    let languages = async || {
+        let asked = world.events().await.into_iter().filter_map(|event| match event {
+            UserEvent::VerificationRequested { language, .. }
+            | UserEvent::PasswordResetRequested { language, .. } => Some(language),
+            _ => None,
+        });
+        asked.collect::<Vec<_>>()
+    };
+    // Registered in Korean.
+    world.identity.forgot_password(EMAIL, None, &world.origin).await.expect("answers");
+    world.clock.advance(MINUTE);
+    world.resend().await;
+    world.clock.advance(MINUTE);
+    world.identity.resend_verification(EMAIL, None, &world.origin).await.expect("answers");
+    assert_eq!(languages().await, [Language::Ko, Language::Ko, Language::Ru, Language::Ru]);
 }

@@ -2,6 +2,7 @@
 
 mod change;
 mod hijack;
+mod language;
 mod race;
 mod resend;
 mod reset;

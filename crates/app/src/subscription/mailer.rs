@@ -9,17 +9,12 @@ use portcullis_domain::{
     id::UserId,
     port::{FeedItem, Mail, MailError, Mailer},
     user::UserEvent,
-    value::Language,
-    verification::{code_digits, reset_token},
+    verification::{code_digits, last_language, reset_token},
 };
 
 use super::{Failure, Handler, Progress};
 use crate::mail::{Composer, Letter};
 
-/// How far a notice looks back on its stream.
-const LOOKED_BACK: u64 = 100;
-/// How many events at the beginning tell the language of the registration.
-const BEGINNING: u64 = 3;
 /// One notice of a lock is enough for so long.
 const ONE_NOTICE: TimeDelta = TimeDelta::hours(1);
 
@@ -119,7 +114,7 @@ impl MailerSubscription {
         letter: &Letter<'_>,
     ) -> Result<Option<Mail>, Failure> {
         let Some(user) = self.identity.ports().users.find(user).await? else { return Ok(None) };
-        let before = self.before(item).await?;
+        let before = self.identity.events_before(item.event.stream, item.event.version).await?;
         // An attacker with many addresses locks an account again and again; its owner is told once.
         let is_told = before.iter().any(|earlier| {
             earlier.event_type == item.event.event.event_type
@@ -129,27 +124,6 @@ impl MailerSubscription {
         if is_told {
             return Ok(None);
         }
-        let language = before.iter().rev().find_map(language_of).unwrap_or_default();
-        Ok(Some(self.composer.compose(user.profile.email, language, letter)))
-    }
-
-    /// What happened to the account lately, and at its beginning, oldest first.
-    async fn before(&self, item: &FeedItem) -> Result<Vec<NewEvent>, Failure> {
-        let (stream, version) = (item.event.stream, item.event.version);
-        let events = &self.identity.ports().events;
-        let lately_after = (version - 1).saturating_sub(LOOKED_BACK);
-        let limit = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-        let mut found = events.read_stream(stream, 0, limit(BEGINNING.min(lately_after))).await?;
-        found.extend(events.read_stream(stream, lately_after, limit(version - 1 - lately_after)).await?);
-        Ok(found.into_iter().map(|event| event.event).collect())
-    }
-}
-
-/// The language that a mail was asked for in.
-fn language_of(event: &NewEvent) -> Option<Language> {
-    match UserEvent::read(event, None).ok()? {
-        UserEvent::VerificationRequested { language, .. }
-        | UserEvent::PasswordResetRequested { language, .. } => Some(language),
-        _ => None,
+        Ok(Some(self.composer.compose(user.profile.email, last_language(&before), letter)))
     }
 }

@@ -44,11 +44,12 @@ pub(crate) fn decide(
 
 impl Identity {
     /// Has a token mailed to an address with which its owner chooses a new password; the tokens before it are void. Whatever the
-    /// address, the answer is the same; whoever answers sees to it that it takes the same time.
+    /// address, the answer is the same; whoever answers sees to it that it takes the same time. Without a language, in that of the mail
+    /// before it.
     pub async fn forgot_password(
         &self,
         email: &str,
-        language: Language,
+        language: Option<Language>,
         origin: &Origin,
     ) -> Result<(), ForgotPasswordError> {
         let Ok(email) = Email::parse(email) else { return Ok(()) };
@@ -56,6 +57,7 @@ impl Identity {
         loop {
             let Some(user) = self.ports().users.find_by_email(&email).await? else { return Ok(()) };
             let newest = self.ports().one_time_codes.find(user.id, Purpose::ResetPassword).await?;
+            let language = self.language_to(&user, language).await?;
             let now = self.now();
             let code = OneTimeCode::new(self.new_id(now), user.id, Purpose::ResetPassword, now);
             let Some(decision) = decide(&user, newest.as_ref(), code, language, now) else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! Proof that a mail address is a person's own: a six-digit code sent to it, or a token where the password was forgotten.
 
 mod forgot_password;
+mod language;
 mod resend;
 mod reset_password;
 mod reset_token;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub use forgot_password::ForgotPasswordError;
+pub use language::last_language;
 pub use resend::ResendVerificationError;
 pub use reset_password::{ResetPassword, ResetPasswordError};
 pub use reset_token::reset_token;

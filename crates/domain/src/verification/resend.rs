@@ -38,11 +38,11 @@ pub(crate) fn decide(
 
 impl Identity {
     /// Has another code mailed to an address that waits for its proof; the codes before it are void. Whatever the address, the
-    /// answer is the same; whoever answers sees to it that it takes the same time.
+    /// answer is the same; whoever answers sees to it that it takes the same time. Without a language, in that of the mail before it.
     pub async fn resend_verification(
         &self,
         email: &str,
-        language: Language,
+        language: Option<Language>,
         origin: &Origin,
     ) -> Result<(), ResendVerificationError> {
         let Ok(email) = Email::parse(email) else { return Ok(()) };
@@ -50,6 +50,7 @@ impl Identity {
         loop {
             let Some(user) = self.ports().users.find_by_email(&email).await? else { return Ok(()) };
             let newest = self.ports().one_time_codes.find(user.id, Purpose::VerifyEmail).await?;
+            let language = self.language_to(&user, language).await?;
             let now = self.now();
             let code = OneTimeCode::new(self.new_id(now), user.id, Purpose::VerifyEmail, now);
             let Some(decision) = decide(&user, newest.as_ref(), code, language, now) else { return Ok(()) };

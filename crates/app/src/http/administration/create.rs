@@ -14,6 +14,7 @@ use crate::http::{
     body::Body,
     client::Client,
     error::Failed,
+    language::Asked,
     user::{RoleName, UserResponse},
 };
 
@@ -45,19 +46,19 @@ enum CreateUserResponse {
     Created(Json<UserResponse>),
 }
 
-impl From<CreateUserRequest> for RegisterInput {
-    fn from(request: CreateUserRequest) -> Self {
-        Self {
-            email: request.email,
-            password: Password::new(request.password),
-            name: request.name,
-            username: request.username,
-            phone: request.phone,
-            business_type: request.business_type,
-            business_number: request.business_number,
-            industry: request.industry,
-            region: request.region,
-            language: Language::En,
+impl CreateUserRequest {
+    fn into_input(self, language: Language) -> RegisterInput {
+        RegisterInput {
+            email: self.email,
+            password: Password::new(self.password),
+            name: self.name,
+            username: self.username,
+            phone: self.phone,
+            business_type: self.business_type,
+            business_number: self.business_number,
+            industry: self.industry,
+            region: self.region,
+            language,
         }
     }
 }
@@ -65,17 +66,20 @@ impl From<CreateUserRequest> for RegisterInput {
 #[OpenApi(prefix_path = "/api/v1/admin", tag = "Group::Administration")]
 impl CreateUserApi {
     /// Make an account for somebody; needs `user:create`.
+    ///
+    /// Unless the address needs no proof, a code is mailed to it, in the language that this request asks for.
     #[oai(path = "/users", method = "post", operation_id = "create_user")]
     async fn create_user(
         &self,
         identity: Data<&Identity>,
         bearer: Bearer,
         client: Client,
+        language: Asked,
         body: Body<CreateUserRequest>,
     ) -> Result<CreateUserResponse, Failed<CreateUserError>> {
         let role = body.0.role.map_or(Role::User, Role::from);
         let is_verified = body.0.is_verified.unwrap_or_default();
-        let command = CreateUser::parse(body.0.into(), role, is_verified);
+        let command = CreateUser::parse(body.0.into_input(language.or_default()), role, is_verified);
         let command = command.map_err(RegisterError::from).map_err(CreateUserError::from)?;
         let user = identity.create_user(&bearer.0, command, &client.0).await?;
         Ok(CreateUserResponse::Created(Json(user.into())))

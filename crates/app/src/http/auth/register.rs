@@ -67,7 +67,8 @@ impl RegisterApi {
         language: Asked,
         body: Body<RegisterRequest>,
     ) -> Result<RegisterResponse, Failed<RegisterError>> {
-        let command = Register::parse(body.0.into_input(language.0)).map_err(RegisterError::from)?;
+        let command =
+            Register::parse(body.0.into_input(language.or_default())).map_err(RegisterError::from)?;
         let user = identity.register(command, &client.0).await?;
         Ok(RegisterResponse::Created(Json(user.into())))
     }

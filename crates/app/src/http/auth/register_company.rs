@@ -77,7 +77,7 @@ impl RegisterCompanyApi {
         language: Asked,
         body: Body<RegisterCompanyRequest>,
     ) -> Result<RegisterCompanyResponse, Failed<RegisterCompanyError>> {
-        let command = RegisterCompany::parse(body.0.into_input(language.0));
+        let command = RegisterCompany::parse(body.0.into_input(language.or_default()));
         let command =
             command.map_err(|violations| RegisterCompanyError::from(RegisterError::from(violations)))?;
         let RegisteredCompany { company, owner } = identity.register_company(command, &client.0).await?;

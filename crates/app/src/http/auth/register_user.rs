@@ -77,7 +77,7 @@ impl RegisterUserApi {
         language: Asked,
         body: Body<RegisterUserRequest>,
     ) -> Result<RegisterUserResponse, Failed<RegisterMemberError>> {
-        let command = RegisterMember::parse(body.0.into_input(language.0));
+        let command = RegisterMember::parse(body.0.into_input(language.or_default()));
         let command =
             command.map_err(|violations| RegisterMemberError::from(RegisterError::from(violations)))?;
         let account = identity.register_member(command, &client.0).await?;

@@ -77,7 +77,8 @@ impl InviteMemberApi {
         language: Asked,
         body: Body<InvitationRequest>,
     ) -> Result<InviteResponse, Failed<InviteMemberError>> {
-        let invite = Invite::parse(body.0.into_input(language.0)).map_err(InviteMemberError::from)?;
+        let invite =
+            Invite::parse(body.0.into_input(language.or_default())).map_err(InviteMemberError::from)?;
         let issued = identity.invite_member(&bearer.0, invite, &client.0).await?;
         Ok(InviteResponse::Created(Json(issued.into())))
     }
