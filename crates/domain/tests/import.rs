@@ -6,7 +6,7 @@ use portcullis_domain::{
     Identity, Policy,
     caller::Origin,
     event::{Actor, EventType},
-    port::{EventStore, FeedCursor, PasswordHasher, Users},
+    port::{EventStore, FeedCursor, PasswordHasher, UserQuery, Users},
     session::{SignIn, SignInError},
     testing::ManualClock,
     user::{ImportInput, ImportUser, Imported},
@@ -37,7 +37,8 @@ impl World {
             is_verified: Some(true),
             ..ImportInput::default()
         };
-        ImportUser::parse(input, self.identity.ports().password_hasher.as_ref()).expect("valid")
+        let ports = self.identity.ports();
+        ImportUser::parse(input, ports.password_hasher.as_ref(), ports.clock.now()).expect("valid")
     }
 
     async fn import(&self, people: &[ImportUser]) -> Vec<Imported> {
@@ -87,6 +88,24 @@ async fn taking_people_over_is_an_act_of_the_system_and_asks_for_no_mail() {
         log.iter().map(|item| (&item.event.event.event_type, item.event.event.actor)).collect();
     let created = EventType::new("user.created");
     assert_eq!(events, [(&created, Actor::System), (&created, Actor::System)]);
+}
+
+#[tokio::test]
+async fn since_when_somebody_has_an_account_is_kept_and_orders_the_list() {
+    let world = World::new();
+    let years = [2019, 2001, 2010];
+    let people: Vec<_> = years
+        .into_iter()
+        .map(|year| {
+            let created_at = format!("{year}-05-01T12:00:00Z").parse().ok();
+            ImportUser { created_at, ..world.person(&format!("p{year}@example.com"), None, None) }
+        })
+        .collect();
+    assert_eq!(world.import(&people).await, [Imported::Created; 3]);
+    let users = world.memory.list(&UserQuery::default(), None, 10).await.expect("reads");
+    let created: Vec<_> = users.iter().map(|user| user.created_at.format("%Y").to_string()).collect();
+    assert_eq!(created, ["2019", "2010", "2001"], "newest first");
+    assert!(users.iter().all(|user| user.updated_at == world.identity.ports().clock.now()));
 }
 
 #[tokio::test]

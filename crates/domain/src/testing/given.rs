@@ -34,6 +34,7 @@ pub fn created() -> UserEvent {
             role: Role::User,
             is_active: true,
             is_verified: false,
+            created_at: None,
         },
         profile: Some(Profile {
             email: Email::new("jane@example.com"),

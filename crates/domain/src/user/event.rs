@@ -123,6 +123,10 @@ pub struct UserCreated {
     pub is_active: bool,
     /// The address needs no proof.
     pub is_verified: bool,
+    /// Since when they have had an account, where that was somewhere else before; from schema version 2 on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub created_at: Option<DateTime<Utc>>,
 }
 
 named! {
@@ -255,7 +259,7 @@ impl UserEvent {
     /// The schema version that [`data`](Self::data) and [`personal`](Self::personal) are written in.
     pub const fn schema_version(&self) -> u32 {
         match self {
-            Self::VerificationRequested { .. } => 2,
+            Self::Created { .. } | Self::VerificationRequested { .. } => 2,
             _ => 1,
         }
     }
@@ -321,7 +325,7 @@ impl UserEvent {
     pub fn read(event: &NewEvent, key: Option<&DataKey>) -> Result<Self, EventReadError> {
         let event = Present::of(event, UPCASTERS)?;
         match event.shape() {
-            (name::CREATED, 1) => Ok(Self::Created { facts: event.data()?, profile: event.facts(key)? }),
+            (name::CREATED, 2) => Ok(Self::Created { facts: event.data()?, profile: event.facts(key)? }),
             (name::UPDATED, 1) => {
                 let Updated { fields } = event.data()?;
                 Ok(Self::Updated { fields, changes: event.facts(key)? })

@@ -42,6 +42,8 @@ pub struct ImportInput {
     pub is_active: Option<bool>,
     /// `is_verified`: unless said, the address has yet to be proven.
     pub is_verified: Option<bool>,
+    /// `created_at` (RFC 3339): unless said, now.
+    pub created_at: Option<String>,
 }
 
 /// A person to be taken over, whose every field is valid and whose password can be checked.
@@ -57,6 +59,8 @@ pub struct ImportUser {
     pub is_active: bool,
     /// Has shown that the address is theirs.
     pub is_verified: bool,
+    /// Since when they have had an account.
+    pub created_at: Option<DateTime<Utc>>,
 }
 
 /// What became of a person who was to be taken over, or would become of them.
@@ -72,7 +76,11 @@ pub enum Imported {
 
 impl ImportUser {
     /// Parses what another system says; all violations at once.
-    pub fn parse(input: ImportInput, hasher: &dyn PasswordHasher) -> Result<Self, Violations> {
+    pub fn parse(
+        input: ImportInput,
+        hasher: &dyn PasswordHasher,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         for (name, text) in [("email", &input.email), ("name", &input.name)] {
             if text.is_none() {
@@ -86,6 +94,8 @@ impl ImportUser {
         let password = input.password_hash.map(|hash| hasher.reads(&hash).map(|()| hash));
         let password = violations.field("password_hash").parse_optional(password);
         let (email, name) = (input.email.as_deref(), input.name.as_deref());
+        let created_at = input.created_at.as_deref().map(|text| parse_past(text, now));
+        let created_at = violations.field("created_at").parse_optional(created_at);
         // What is missing was said above, and is not to be said again by the parser of the empty text.
         let texts = ProfileTexts {
             email: email.unwrap_or("nobody@example.com"),
@@ -105,17 +115,33 @@ impl ImportUser {
                 role: role?,
                 is_active: input.is_active.unwrap_or(true),
                 is_verified: input.is_verified.unwrap_or(false),
+                created_at: created_at?,
             })
         })();
         violations.into_result(user)
     }
 }
 
+/// A moment between 1970 and now, to the microsecond, as stores keep it.
+fn parse_past(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
+    let time =
+        DateTime::parse_from_rfc3339(text).map_err(|_| "must be a time such as 2026-01-31T08:00:00Z")?;
+    let time = DateTime::from_timestamp_micros(time.timestamp_micros());
+    let time = time.filter(|time| (DateTime::UNIX_EPOCH..=now).contains(time));
+    time.ok_or("must lie between 1970 and now")
+}
+
 /// Decides that somebody is taken over: always granted; that address and username are free is what the commit's claims see to. No mail
 /// follows: a person whose address is yet to be proven asks for a code when they come.
 fn decide(person: &ImportUser, user_id: UserId, now: DateTime<Utc>) -> Decision {
-    let ImportUser { profile, password, role, is_active, is_verified } = person;
-    let facts = UserCreated { user_id, role: *role, is_active: *is_active, is_verified: *is_verified };
+    let ImportUser { profile, password, role, is_active, is_verified, created_at } = person;
+    let facts = UserCreated {
+        user_id,
+        role: *role,
+        is_active: *is_active,
+        is_verified: *is_verified,
+        created_at: *created_at,
+    };
     let credential = password.clone().map(|password| {
         RowChange::PutCredential(Credential { user: user_id, password, changed_at: now, history: Vec::new() })
     });
@@ -136,24 +162,33 @@ impl Identity {
     }
 
     /// Takes people over, as an operator's act; says in their order what became of each. Whoever is there already stays as they are, so
-    /// that the same call may be made again. Those who are new come in one commit, which is what many are taken over fast by; only
-    /// where somebody among them is in another's way does each have their own.
+    /// that the same call may be made again. All come in one commit, which is what many are taken over fast by; where some are there
+    /// already, the others do; and only where somebody among these is in another's way does each have their own.
     pub async fn import_users(&self, people: &[ImportUser]) -> Result<Vec<Imported>, StoreError> {
+        let all: Vec<_> = people.iter().collect();
+        if self.try_import(&all).await? {
+            return Ok(vec![Imported::Created; people.len()]);
+        }
         let mut outcomes = self.preview_import(people).await?;
         let new = people.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Imported::Created);
         let new: Vec<_> = new.map(|(person, _)| person).collect();
-        match self.commit_import(&new).await {
-            Ok(()) => {}
-            Err(CommitError::Store(error)) => return Err(error),
-            Err(CommitError::Taken { .. } | CommitError::Conflict { .. }) => {
-                for (person, outcome) in people.iter().zip(&mut outcomes) {
-                    if *outcome == Imported::Created {
-                        *outcome = self.import_one(person).await?;
-                    }
+        if !self.try_import(&new).await? {
+            for (person, outcome) in people.iter().zip(&mut outcomes) {
+                if *outcome == Imported::Created {
+                    *outcome = self.import_one(person).await?;
                 }
             }
         }
         Ok(outcomes)
+    }
+
+    /// Takes all of them over, or none, where somebody is in the way of one of them.
+    async fn try_import(&self, people: &[&ImportUser]) -> Result<bool, StoreError> {
+        match self.commit_import(people).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Taken { .. } | CommitError::Conflict { .. }) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error),
+        }
     }
 
     async fn import_one(&self, person: &ImportUser) -> Result<Imported, StoreError> {
@@ -188,7 +223,8 @@ impl Identity {
         let (origin, now) = (Origin::default(), self.now());
         let mut commit = Commit::default();
         for person in people {
-            let id = self.new_id(now);
+            // By its id an account is listed among those of its time.
+            let id = self.new_id(person.created_at.unwrap_or(now));
             self.stage_new(&mut commit, id, &Act::system(&origin, now), decide(person, id, now));
         }
         self.ports().events.commit(commit).await.map(drop)
@@ -237,7 +273,7 @@ mod tests {
     }
 
     fn decided(input: ImportInput) -> Decision {
-        let person = ImportUser::parse(input, &Hasher).expect("valid");
+        let person = ImportUser::parse(input, &Hasher, DateTime::UNIX_EPOCH).expect("valid");
         decide(&person, UserId::new(Uuid::from_u128(1)), DateTime::UNIX_EPOCH)
     }
 
@@ -265,17 +301,28 @@ mod tests {
     }
 
     #[test]
+    fn since_when_somebody_has_an_account_is_kept_and_lies_in_the_past() {
+        let parse = |text: &str| parse_past(text, DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1));
+        let kept = parse("1970-01-01T09:30:00.123456789+09:00").map(|time| time.timestamp_micros());
+        assert_eq!(kept, Ok(30 * 60 * 1_000_000 + 123_456));
+        for wrong in ["1969-12-31T23:59:59Z", "1970-01-02T00:00:00.000001Z", "1970-01-01", "0", ""] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_named_at_once_and_what_is_missing_once() {
         let input = ImportInput {
             password_hash: Some(PasswordHash::new("md5")),
             username: Some("?".to_owned()),
             phone: Some("?".to_owned()),
             role: Some("emperor".to_owned()),
+            created_at: Some("yesterday".to_owned()),
             ..ImportInput::default()
         };
-        let violations = ImportUser::parse(input, &Hasher).expect_err("invalid");
+        let violations = ImportUser::parse(input, &Hasher, DateTime::UNIX_EPOCH).expect_err("invalid");
         let names: Vec<_> = violations.fields().keys().copied().collect();
-        assert_eq!(names, ["email", "name", "password_hash", "phone", "role", "username"]);
+        assert_eq!(names, ["created_at", "email", "name", "password_hash", "phone", "role", "username"]);
         assert_eq!(violations.fields()["email"], ["is missing"]);
         assert_eq!(violations.fields()["name"], ["is missing"]);
     }

@@ -90,7 +90,7 @@ impl User {
                 is_active: facts.is_active,
                 is_verified: facts.is_verified,
                 unlocks: 0,
-                created_at: at,
+                created_at: facts.created_at.unwrap_or(at),
                 updated_at: at,
                 last_login_at: None,
             });

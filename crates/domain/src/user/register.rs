@@ -171,8 +171,13 @@ pub(crate) fn decide(
     now: DateTime<Utc>,
 ) -> Decision {
     let Prepared { user_id, code_id, password } = prepared;
-    let facts =
-        UserCreated { user_id, role: command.role, is_active: true, is_verified: command.is_verified };
+    let facts = UserCreated {
+        user_id,
+        role: command.role,
+        is_active: true,
+        is_verified: command.is_verified,
+        created_at: None,
+    };
     let created = UserEvent::Created { facts, profile: Some(command.profile.clone()) };
     let credential = Credential { user: user_id, password, changed_at: now, history: Vec::new() };
     let mut decision = Decision { events: vec![created], rows: vec![RowChange::PutCredential(credential)] };

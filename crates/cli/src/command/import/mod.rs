@@ -42,8 +42,8 @@ pub(crate) enum Command {
     ///
     /// FILE has a person a line: CSV whose first line names the columns, or JSON lines with the same names. `email` and `name`
     /// are needed; `username`, `phone`, `business_type`, `business_number`, `industry`, `region`, `role` (user unless said), `is_active`
-    /// (true), `is_verified` (false) and `password_hash` may be there. What else a user has in the API's answers (`id`, `company`, `created_at` and
-    /// so on) may be there and is not kept; any other column is refused.
+    /// (true), `is_verified` (false), `created_at` (now; a time such as 2019-05-01T12:00:00Z) and `password_hash` may be there. What else a user has in
+    /// the API's answers (`id`, `company`, `updated_at` and so on) may be there and is not kept; any other column is refused.
     ///
     /// `password_hash` is bcrypt ($2a$, $2b$, $2y$), argon2 ($argon2id$, $argon2i$) or scrypt as a PHC string ($scrypt$). People
     /// sign in with the password they had, and their hash is replaced by one of this service then. Who has none chooses a password
@@ -161,6 +161,16 @@ pub(crate) fn run(config: &Config, Command::Users(arguments): &Command) -> anyho
     })
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate for people to read"
+)]
+fn per_second(lines: u64, seconds: f64) -> u64 {
+    (lines as f64 / seconds.max(0.001)) as u64
+}
+
 fn open(path: Option<&Path>) -> anyhow::Result<(Box<dyn BufRead>, Option<u64>)> {
     let Some(path) = path else { return Ok((Box::new(BufReader::new(io::stdin())), None)) };
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -196,7 +206,7 @@ impl Import<'_> {
         let (verb, end) = if self.arguments.dry_run {
             ("would import", "; nothing was written".to_owned())
         } else {
-            ("imported", format!(" in {seconds:.1} s"))
+            ("imported", format!(" in {seconds:.1} s ({} lines a second)", per_second(self.lines, seconds)))
         };
         let (created, already) = (self.created, self.already_there);
         print(format!("{verb} {created}, already there {already}, refused {refused}{end}\n"))?;
@@ -224,8 +234,12 @@ impl Import<'_> {
             Ok(record) => record,
             Err(problem) => return self.report.unreadable(line.number, &problem),
         };
-        let hasher = self.identity.ports().password_hasher.as_ref();
-        let user = match record.parse(hasher, self.arguments.ignore_unknown) {
+        let ports = self.identity.ports();
+        let user = match record.parse(
+            ports.password_hasher.as_ref(),
+            ports.clock.now(),
+            self.arguments.ignore_unknown,
+        ) {
             Ok(user) => user,
             Err(reasons) => return self.report.refused(line.number, &reasons),
         };

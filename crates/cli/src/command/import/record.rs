@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use portcullis_domain::{
     port::PasswordHasher,
     user::{ImportInput, ImportUser},
@@ -40,6 +41,7 @@ impl Record {
     pub(crate) fn parse(
         self,
         hasher: &dyn PasswordHasher,
+        now: DateTime<Utc>,
         ignore_unknown: bool,
     ) -> Result<ImportUser, Reasons> {
         let mut reasons = Reasons::new();
@@ -58,8 +60,9 @@ impl Record {
             role: fields.text("role"),
             is_active: fields.flag("is_active"),
             is_verified: fields.flag("is_verified"),
+            created_at: fields.text("created_at"),
         };
-        let parsed = ImportUser::parse(input, hasher);
+        let parsed = ImportUser::parse(input, hasher, now);
         if let Err(violations) = &parsed {
             for (name, messages) in violations.fields() {
                 // A field of the wrong type was said to be so; that it is missing then is nothing new.

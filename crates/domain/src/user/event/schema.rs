@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 use super::{
     CodeRequested, DateTime, Deserialize, Email, JsonSchema, Language, Locked, LoggedIn, LoggedOut, NoFacts,
     OneTimeCodeId, PasswordChanged, Profile, ProfileChanges, RefreshReuseDetected, RoleChanged, Serialize,
-    SessionRevoked, Updated, UserCreated, Utc, name,
+    Role, SessionRevoked, Updated, UserCreated, UserId, Utc, name,
 };
 use crate::event::{EventSchema, Upcaster, unchanged};
 
 /// A type's newest version is the one that is written; a version that was ever written stays here.
 pub(crate) fn schemas() -> Vec<EventSchema> {
     vec![
-        EventSchema::of::<UserCreated>(name::CREATED, 1).with_personal::<Profile>(),
+        EventSchema::of::<UserCreatedV1>(name::CREATED, 1).with_personal::<Profile>(),
+        EventSchema::of::<UserCreated>(name::CREATED, 2).with_personal::<Profile>(),
         EventSchema::of::<Updated>(name::UPDATED, 1).with_personal::<ProfileChanges>(),
         EventSchema::of::<VerificationRequestedV1>(name::VERIFICATION_REQUESTED, 1).with_personal::<Email>(),
         EventSchema::of::<CodeRequested>(name::VERIFICATION_REQUESTED, 2).with_personal::<Email>(),
@@ -32,8 +33,24 @@ pub(crate) fn schemas() -> Vec<EventSchema> {
     ]
 }
 
-pub(super) const UPCASTERS: &[Upcaster] =
-    &[Upcaster { event_type: name::VERIFICATION_REQUESTED, from: 1, data: with_language, facts: unchanged }];
+pub(super) const UPCASTERS: &[Upcaster] = &[
+    Upcaster { event_type: name::CREATED, from: 1, data: unchanged, facts: unchanged },
+    Upcaster { event_type: name::VERIFICATION_REQUESTED, from: 1, data: with_language, facts: unchanged },
+];
+
+/// Before people who came from elsewhere kept since when they have an account.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is there for its schema")]
+struct UserCreatedV1 {
+    /// Who.
+    user_id: UserId,
+    /// What they are to the service.
+    role: Role,
+    /// May sign in.
+    is_active: bool,
+    /// The address needs no proof.
+    is_verified: bool,
+}
 
 /// Before mails were in several languages an event did not say which; for a while after that it did, and was of version 1 still.
 #[derive(Serialize, Deserialize, JsonSchema)]
