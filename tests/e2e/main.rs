@@ -31,4 +31,5 @@ mod session;
 mod sessions;
 mod slow_reader;
 mod timing;
+mod upkeep;
 mod walkthrough;

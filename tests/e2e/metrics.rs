@@ -139,6 +139,43 @@ async fn what_no_request_measures_is_measured_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_sessions_and_locks_are_counted() {
+    let settings = [UNLIMITED, ("ENABLE_EMAIL_VERIFICATION", "false"), ("MAX_LOGIN_ATTEMPTS", "2")];
+    let server = Server::start_with(&settings);
+    let client = Client::of(&server);
+    let admin = client.admin(&server, "admin@example.com").await;
+    let registered = client.register(EMAIL).await;
+    let company = json!({"email": "owner@example.com", "password": PASSWORD, "name": "Smith & Sons, Inc."});
+    client.post("/auth/register/company", &company).await.expect(201);
+    client.login(EMAIL, PASSWORD).await.expect(200);
+    let id = registered.expect(201)["id"].as_str().expect("an id");
+    client.act(&format!("/users/{id}/deactivate"), &admin.access, &json!({})).await.expect(200);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let scrape = Scrape::of(&server).await;
+        let counts =
+            ["users_total", "active_users_total", "user_active_sessions"].map(|name| scrape.find(name));
+        // The administrator's session is left.
+        if counts == [Some(3.0), Some(2.0), Some(1.0)] {
+            assert_eq!(scrape.value(r#"user_signup_total{status="success"}"#).to_string(), "2");
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{counts:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let locks = async || Scrape::of(&server).await.value("user_account_lockouts_total").to_string();
+    assert_eq!(locks().await, "0");
+    // Whether there is such an account or not.
+    for (number, email) in ["owner@example.com", "nobody@example.com"].into_iter().enumerate() {
+        for _ in 0..2 {
+            client.login(email, "Tr4vel-heavy").await.expect_error(401, "USER_1001");
+        }
+        client.login(email, "Tr4vel-heavy").await.expect_error(423, "USER_1003");
+        assert_eq!(locks().await, (number + 1).to_string());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_route_of_the_api_is_counted_under_its_pattern() {
     let server = Server::start_with(&[UNLIMITED]);
     let http = reqwest::Client::new();
@@ -183,7 +220,12 @@ async fn hostile_paths_and_methods_make_no_labels() {
     ask("GET", "/nothing").await;
     ask("BREW", "/nothing").await;
     ask("BREW", "/api/v1/auth/me").await;
-    Scrape::of(&server).await; // its own series is there the next time
+    // Its own series is there the next time, and those of what the store counts when it has counted.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while Scrape::of(&server).await.find("users_total").is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "the store has not counted");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let before = Scrape::of(&server).await;
     for number in 0..60 {
         ask("GET", &format!("/nothing/{number}?secret={number}")).await;

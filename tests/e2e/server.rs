@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     client::PASSWORD,
+    database,
     stack::{self, Place},
 };
 
@@ -25,7 +26,13 @@ pub(crate) struct Server {
     child: Child,
     url: String,
     /// Where it keeps its data, when that is on other servers; swept up after it.
-    _place: Option<Place>,
+    place: Option<Place>,
+}
+
+/// A statement in the words of each store.
+pub(crate) struct StoreSql {
+    pub(crate) sqlite: &'static str,
+    pub(crate) postgres: &'static str,
 }
 
 /// The program, without any of this process's environment but the path to other programs.
@@ -65,7 +72,7 @@ impl Server {
     fn launch(settings: Vec<(String, String)>, place: Option<Place>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (child, url) = spawn(folder.path(), &settings);
-        Self { folder, settings, child, url, _place: place }
+        Self { folder, settings, child, url, place }
     }
 
     /// The folder it runs in.
@@ -81,6 +88,17 @@ impl Server {
     /// Where it listens.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Runs a statement on its store, as an operator might; says what it gives, a row a line.
+    pub(crate) async fn query(&self, sql: &StoreSql) -> String {
+        match &self.place {
+            Some(place) => {
+                let rows = place.query(sql.postgres).await;
+                rows.iter().map(|row| row.join("|") + "\n").collect()
+            }
+            None => database::query(&self.data().join("portcullis.db"), sql.sqlite),
+        }
     }
 
     /// Its process.

@@ -8,11 +8,11 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use crate::{
     config::{Config, ConfigError},
     http,
-    metric::{watch_dependencies, watch_subscriptions},
+    metric::{watch_dependencies, watch_population, watch_subscriptions},
     server,
     stack::Stack,
     subscription::Subscription,
-    upkeep::prune_login_histories,
+    upkeep::{Retention, keep_up},
 };
 
 /// A service that listens already and answers once it is run.
@@ -23,7 +23,7 @@ pub struct App {
     subscriptions: Vec<Subscription>,
     stack: Stack,
     grace: Duration,
-    login_history_retention: Duration,
+    retention: Retention,
 }
 
 impl App {
@@ -56,7 +56,10 @@ impl App {
             subscriptions,
             stack,
             grace: config.shutdown_grace,
-            login_history_retention: config.login_history_retention,
+            retention: Retention {
+                login_history: config.login_history_retention,
+                accesses: config.access_retention,
+            },
         })
     }
 
@@ -78,7 +81,7 @@ impl App {
         tokio::select! {
             () = serving => {}
             never = watch(&self.stack, &names) => match never {},
-            never = prune_login_histories(&self.stack.identity, self.login_history_retention) => match never {},
+            never = keep_up(&self.stack.identity, self.retention) => match never {},
         }
         // Nobody listens any more when all subscriptions have ended by themselves.
         let _ = stop_subscriptions.send(true);
@@ -99,8 +102,16 @@ async fn watch(stack: &Stack, subscriptions: &[&str]) -> Infallible {
         stack.subscriptions.as_ref(),
         stack.identity.ports().events.as_ref(),
     );
+    let ports = stack.identity.ports();
+    let counting = watch_population(
+        &stack.metrics.population,
+        ports.users.as_ref(),
+        ports.sessions.as_ref(),
+        ports.clock.as_ref(),
+    );
     tokio::select! {
         never = watch_dependencies(&stack.metrics.dependency, &dependencies) => never,
+        never = counting => never,
         never = watching => never,
     }
 }

@@ -206,7 +206,7 @@ async fn assemble(
         members: store.members.clone(),
         invitations: store.invitations.clone(),
         accesses: store.accesses.clone(),
-        attempt_counters: attempt_counters(redis),
+        attempt_counters: Arc::new(metrics.lockout.counted(attempt_counters(redis))),
         subject_keys: store.subject_keys.clone(),
         session_cache: redis.map(|redis| session_cache(redis, metrics.cache.clone())),
         password_hasher: Arc::new(metrics.hashing.timed(hasher)),

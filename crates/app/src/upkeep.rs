@@ -6,25 +6,43 @@ use portcullis_domain::Identity;
 
 use crate::causes::chain;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// When what failed is tried again.
 const HOUR: Duration = Duration::from_secs(60 * 60);
+/// For so long a code that has run out is kept: who comes late with it is told of as late, in the metrics, and not as wrong.
+const LATE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Deletes old lines of login histories, once a day and when the service starts. Every replica does: what another has deleted is no
-/// longer there to be deleted.
-pub(crate) async fn prune_login_histories(identity: &Identity, retention: Duration) -> Infallible {
-    let ports = identity.ports();
+/// For how long notes are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retention {
+    /// Of sign-ins.
+    pub(crate) login_history: Duration,
+    /// Of looks at personal data.
+    pub(crate) accesses: Duration,
+}
+
+/// Deletes what is kept no longer, when the service starts and every hour. Every replica does: what another has deleted is no longer
+/// there to be deleted.
+pub(crate) async fn keep_up(identity: &Identity, retention: Retention) -> Infallible {
     loop {
-        let pause = match ports.login_history.prune(ports.clock.now() - retention).await {
-            Ok(count) => {
-                tracing::debug!(count, "old lines of login histories were deleted");
-                DAY
-            }
-            Err(error) => {
-                tracing::warn!("old lines of login histories were not deleted: {}", chain(&error));
-                HOUR
-            }
-        };
-        tokio::time::sleep(pause).await;
+        prune(identity, retention).await;
+        tokio::time::sleep(HOUR).await;
+    }
+}
+
+/// Deletes what is kept no longer. What fails is tried again the next time.
+async fn prune(identity: &Identity, retention: Retention) {
+    let ports = identity.ports();
+    let now = ports.clock.now();
+    let outcomes = [
+        ("old lines of login histories", ports.login_history.prune(now - retention.login_history).await),
+        ("old notes of looks at personal data", ports.accesses.prune(now - retention.accesses).await),
+        ("sessions that have ended", ports.sessions.prune(now).await),
+        ("codes that have run out", ports.one_time_codes.prune(now - LATE).await),
+        ("invitations that have run out", ports.invitations.prune(now).await),
+    ];
+    for (what, outcome) in outcomes {
+        match outcome {
+            Ok(count) => tracing::debug!(count, "{what} were deleted"),
+            Err(error) => tracing::warn!("{what} were not deleted: {}", chain(&error)),
+        }
     }
 }

@@ -132,6 +132,9 @@ contract! {
         a_list_follows_what_changes,
         a_page_goes_on_after_a_user_who_is_gone,
     ]
+    "`count` tells how many users there are, and how many of them are active." => [
+        users_are_counted_and_the_active_apart,
+    ]
 }
 
 contract! {
@@ -176,6 +179,12 @@ contract! {
         a_rotation_of_an_expired_session_is_gone,
         a_rotation_just_before_the_end_is_rotated,
     ]
+    "`count_live` counts the sessions whose `expires_at` has not passed at the time." => [
+        live_sessions_are_counted,
+    ]
+    "`prune` deletes the sessions whose `expires_at` lies before the time, and nothing else, and says how many." => [
+        sessions_that_have_run_out_are_pruned_and_nothing_else,
+    ]
 }
 
 contract! {
@@ -190,6 +199,9 @@ contract! {
         of_racing_attempts_exactly_the_limit_succeed,
         attempts_count_over_the_codes_life,
         a_code_that_is_gone_takes_no_attempt,
+    ]
+    "`prune` deletes the codes whose `expires_at` lies before the time, and nothing else, and says how many." => [
+        codes_that_have_run_out_are_pruned_and_nothing_else,
     ]
 }
 
@@ -244,6 +256,9 @@ contract! {
     ]
     "Deleting those to an address leaves the others." => [
         deleting_those_to_an_address_leaves_the_others,
+    ]
+    "`prune` deletes the invitations whose `expires_at` lies before the time, and nothing else, and says how many." => [
+        invitations_that_have_run_out_are_pruned_and_nothing_else,
     ]
 }
 

@@ -17,7 +17,7 @@ use portcullis_domain::{
     key_ring::SealedSigningKey,
     port::{
         Accesses, Companies, Credentials, Invitations, LoginHistory, Members, OneTimeCodes, RotateOutcome,
-        Rotation, Sessions, SigningKeys, StoreError, SubjectKeys, UserCursor, UserQuery, Users,
+        Rotation, Sessions, SigningKeys, StoreError, SubjectKeys, UserCount, UserCursor, UserQuery, Users,
     },
     seal::SubjectKey,
     session::{LoginAttempt, Session},
@@ -232,6 +232,12 @@ impl Users for Memory {
     ) -> Result<Vec<User>, StoreError> {
         Ok(self.state().rows.find_users(query, after, limit))
     }
+
+    async fn count(&self) -> Result<UserCount, StoreError> {
+        let users = &self.state().rows.users;
+        let active = users.values().filter(|user| user.is_active);
+        Ok(UserCount { all: count(users.len()), active: count(active.count()) })
+    }
 }
 
 #[async_trait]
@@ -264,6 +270,17 @@ impl Sessions for Memory {
             session.last_seen_at = session.last_seen_at.max(at);
         }
         Ok(())
+    }
+
+    async fn count_live(&self, at: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(count(self.state().rows.sessions.values().filter(|session| session.is_live(at)).count()))
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let sessions = &mut self.state().rows.sessions;
+        let all = sessions.len();
+        sessions.retain(|_, session| session.expires_at >= before);
+        Ok(count(all - sessions.len()))
     }
 }
 
@@ -308,6 +325,13 @@ impl Members for Memory {
 impl Invitations for Memory {
     async fn find(&self, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
         Ok(self.state().rows.invitations.get(&id).cloned())
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let invitations = &mut self.state().rows.invitations;
+        let all = invitations.len();
+        invitations.retain(|_, invitation| invitation.expires_at >= before);
+        Ok(count(all - invitations.len()))
     }
 }
 
@@ -357,7 +381,11 @@ impl Accesses for Memory {
 fn prune<T>(notes: &mut Vec<T>, is_old: impl Fn(&T) -> bool) -> u64 {
     let before = notes.len();
     notes.retain(|note| !is_old(note));
-    u64::try_from(before - notes.len()).unwrap_or(u64::MAX)
+    count(before - notes.len())
+}
+
+fn count(things: usize) -> u64 {
+    u64::try_from(things).unwrap_or(u64::MAX)
 }
 
 #[async_trait]
@@ -370,6 +398,10 @@ impl OneTimeCodes for Memory {
 
     async fn take_attempt(&self, code: OneTimeCodeId, limit: u32) -> Result<bool, StoreError> {
         Ok(self.state().rows.take_attempt(code, limit))
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(prune(&mut self.state().rows.one_time_codes, |code| code.expires_at < before))
     }
 }
 

@@ -38,6 +38,11 @@ pub(crate) fn stored_number(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
+/// How many there are, as the engine counts them: never less than none.
+pub(crate) fn counted(number: i64) -> u64 {
+    number.try_into().unwrap_or_default()
+}
+
 /// A text to look for, unless it holds what no text in PostgreSQL does: then nothing has it.
 pub(crate) fn storable(text: String) -> Option<String> {
     (!text.contains('\0')).then_some(text)

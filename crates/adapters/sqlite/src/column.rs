@@ -96,3 +96,8 @@ pub(crate) fn stored_id(id: impl Into<Uuid>) -> Vec<u8> {
 pub(crate) fn stored_number(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
+
+/// How many there are, as the engine counts them: never less than none.
+pub(crate) fn counted(number: i64) -> u64 {
+    number.try_into().unwrap_or_default()
+}

@@ -172,6 +172,8 @@ settings! {
         lockout: Duration = plain("ACCOUNT_LOCKOUT_DURATION_MINUTES", "15", form::span(MINUTES, 1..=1440));
         /// How long attempts to sign in are kept in an account's history, in days.
         login_history_retention: Duration = plain("LOGIN_HISTORY_RETENTION_DAYS", "90", form::span(DAYS, 1..=3650));
+        /// How long it is kept who looked at whose personal data, in days.
+        access_retention: Duration = plain("ACCESS_RETENTION_DAYS", "365", form::span(DAYS, 1..=3650));
         /// The proxies whose `X-Forwarded-For` or `Forwarded` header says whose request it is; of nobody else either is believed. A proxy must take away from what it passes on the one of the two that it does not write itself: where both are there and disagree, the request counts as the proxy's own.
         trusted_proxies: Option<Vec<IpNet>> = derived("TRUSTED_PROXIES", "none", form::networks());
     }

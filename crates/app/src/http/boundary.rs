@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     address::{ClientAddress, TrustedProxies},
-    error::Failure,
+    error::{Expired, Failure},
     limit::{Limited, Limits},
     route::Routes,
     unread::Unread,
@@ -139,7 +139,8 @@ impl<E: Endpoint> Endpoint for Boundary<E> {
         let (mut response, code) = self.admit(request, &request_id).instrument(span.clone()).await;
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
         let endpoint = self.endpoint(&response, code, &path);
-        self.metrics.answered(&Answered { method: &method, endpoint, status, code, elapsed });
+        let is_expired = response.data::<Expired>().is_some();
+        self.metrics.answered(&Answered { method: &method, endpoint, status, code, is_expired, elapsed });
         span.in_scope(|| {
             let route = endpoint.unwrap_or_default();
             let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);

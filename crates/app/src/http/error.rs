@@ -68,8 +68,13 @@ pub(super) struct Failure {
     message: &'static str,
     details: Map<String, Value>,
     retry_after: Option<Duration>,
+    is_expired: bool,
     cause: Option<Source>,
 }
+
+/// That what was sent was right, and too late: for the metrics, with the answer's data. The answer itself says nothing of it.
+#[derive(Clone, Copy)]
+pub(super) struct Expired;
 
 const fn status(code: Code) -> StatusCode {
     match code {
@@ -148,7 +153,14 @@ const fn message(code: Code) -> &'static str {
 
 impl Failure {
     pub(super) fn new(code: Code) -> Self {
-        Self { code, message: message(code), details: Map::new(), retry_after: None, cause: None }
+        Self {
+            code,
+            message: message(code),
+            details: Map::new(),
+            retry_after: None,
+            is_expired: false,
+            cause: None,
+        }
     }
 
     /// A request whose fields are not what they must be.
@@ -191,6 +203,12 @@ impl Failure {
 
     fn caused_by(mut self, cause: impl Into<Source>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// What was sent was right, and too late.
+    fn expired(mut self) -> Self {
+        self.is_expired = true;
         self
     }
 
@@ -251,6 +269,9 @@ impl Failure {
         };
         let mut response = poem::IntoResponse::into_response(Json(body));
         response.set_status(status(self.code));
+        if self.is_expired {
+            response.set_data(Expired);
+        }
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait).max(1)));
@@ -450,6 +471,7 @@ impl Fails for VerifyEmailError {
     fn into_failure(self) -> Failure {
         match self {
             Self::CodeInvalid => Failure::new(Code::CodeInvalid),
+            Self::CodeExpired => Failure::new(Code::CodeInvalid).expired(),
             Self::Store(error) => error.into(),
         }
     }

@@ -8,13 +8,16 @@ use super::{Answered, book::Book};
 const SUCCESS: &str = "success";
 const FAILED: &str = "failed";
 const RATE_LIMITED: &str = "rate_limited";
+const EXPIRED: &str = "expired";
 const STATUSES: [&str; 3] = [SUCCESS, FAILED, RATE_LIMITED];
 const STATUS: (&str, &str) = ("status", "`success`, `failed` or `rate_limited`");
 
 /// What people do with accounts, by the route they do it on. A new route that is one of these is a line here.
-const ACTS: [(&str, Act); 4] = [
+const ACTS: [(&str, Act); 6] = [
     ("/api/v1/auth/login", Act::SignIn),
     ("/api/v1/auth/register", Act::SignUp),
+    ("/api/v1/auth/register/company", Act::SignUp),
+    ("/api/v1/auth/register/user", Act::SignUp),
     ("/api/v1/auth/verify-email", Act::EmailVerification),
     ("/api/v1/auth/password/reset", Act::PasswordReset),
 ];
@@ -28,7 +31,8 @@ enum Act {
 }
 
 /// What people do with their accounts, and what somebody else tries with them. It is read off the answers: what an answer does
-/// not tell apart (an unknown address and a wrong password, a code that is wrong and one that has expired) is one here too.
+/// not tell apart, such as an unknown address and a wrong password, is one here too. A code that was right and has expired is told
+/// from one that is wrong: only who has the code can send it.
 pub(crate) struct AccountMetrics {
     sign_ins: IntCounterVec,
     sign_in_durations: Histogram,
@@ -56,7 +60,7 @@ impl AccountMetrics {
             sign_ups: book.counters("user_signup_total", &[STATUS], "Registrations that were tried."),
             email_verifications: book.counters(
                 "user_email_verification_total",
-                &[("status", "`success`, `failed` (a code that is wrong, used or expired, among others) or `rate_limited`")],
+                &[("status", "`success`, `failed` (a code that is wrong or used, among others), `expired` (a code that was right, and too late) or `rate_limited`")],
                 "Verifications of an address that were tried.",
             ),
             password_resets: book.counters(
@@ -85,6 +89,7 @@ impl AccountMetrics {
                 counts.with_label_values(&[status]);
             }
         }
+        self.email_verifications.with_label_values(&[EXPIRED]);
         for code in [Code::InvalidCredentials, Code::AccountDisabled, Code::EmailNotVerified] {
             self.failed_sign_ins.with_label_values(&[&reason(code)]);
         }
@@ -102,7 +107,10 @@ impl AccountMetrics {
         match act {
             Act::SignIn => self.signed_in(answered.code, answered.elapsed),
             Act::SignUp => self.sign_ups.with_label_values(&[status]).inc(),
-            Act::EmailVerification => self.email_verifications.with_label_values(&[status]).inc(),
+            Act::EmailVerification => {
+                let status = if answered.is_expired { EXPIRED } else { status };
+                self.email_verifications.with_label_values(&[status]).inc();
+            }
             Act::PasswordReset => self.password_resets.with_label_values(&[status]).inc(),
         }
     }
@@ -154,7 +162,8 @@ mod tests {
         for (method, endpoint, code) in requests {
             let elapsed = Duration::from_millis(1);
             let endpoint = Some(*endpoint);
-            account.answered(&Answered { method, endpoint, status: 0, code: *code, elapsed });
+            let (status, code, is_expired) = (0, *code, false);
+            account.answered(&Answered { method, endpoint, status, code, is_expired, elapsed });
         }
         let text = book.text();
         let lines = text.lines().filter(|line| !line.starts_with('#') && !line.ends_with(" 0"));
@@ -191,6 +200,8 @@ mod tests {
         let post = &Method::POST;
         let lines = counted(&[
             (post, "/api/v1/auth/register", None),
+            (post, "/api/v1/auth/register/company", None),
+            (post, "/api/v1/auth/register/user", None),
             (post, "/api/v1/auth/register", Some(Code::EmailAlreadyExists)),
             (post, "/api/v1/auth/verify-email", Some(Code::CodeInvalid)),
             (post, "/api/v1/auth/verify-email", None),
@@ -202,7 +213,7 @@ mod tests {
                 r#"user_email_verification_total{status="failed"} 1"#,
                 r#"user_email_verification_total{status="success"} 1"#,
                 r#"user_signup_total{status="failed"} 1"#,
-                r#"user_signup_total{status="success"} 1"#,
+                r#"user_signup_total{status="success"} 3"#,
             ]
         );
     }

@@ -64,7 +64,14 @@ mod tests {
     use super::*;
 
     fn answered<'a>(method: &'a Method, endpoint: Option<&'a str>, status: u16) -> Answered<'a> {
-        Answered { method, endpoint, status, code: None, elapsed: Duration::from_millis(20) }
+        Answered {
+            method,
+            endpoint,
+            status,
+            code: None,
+            is_expired: false,
+            elapsed: Duration::from_millis(20),
+        }
     }
 
     #[test]

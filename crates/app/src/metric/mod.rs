@@ -7,6 +7,8 @@ mod cache;
 mod dependency;
 mod hashing;
 mod http;
+mod lockout;
+mod population;
 mod reference;
 mod service;
 mod subscription;
@@ -18,11 +20,13 @@ use portcullis_domain::code::Code;
 
 use self::{
     account::AccountMetrics, book::Book, dependency::DependencyMetrics, hashing::HashingMetrics,
-    http::HttpMetrics, service::ServiceMetrics, subscription::SubscriptionMetrics,
+    http::HttpMetrics, lockout::LockoutMetrics, population::PopulationMetrics, service::ServiceMetrics,
+    subscription::SubscriptionMetrics,
 };
 pub(crate) use self::{
     cache::{CacheLevel, CacheMetrics},
     dependency::watch_dependencies,
+    population::watch_population,
     subscription::{Delivered, watch_subscriptions},
 };
 pub use self::{reference::reference, subscription::count_events_beyond};
@@ -35,6 +39,8 @@ pub(crate) struct Metrics {
     book: Book,
     http: HttpMetrics,
     pub(crate) account: AccountMetrics,
+    pub(crate) lockout: LockoutMetrics,
+    pub(crate) population: PopulationMetrics,
     pub(crate) cache: CacheMetrics,
     pub(crate) subscription: SubscriptionMetrics,
     pub(crate) hashing: HashingMetrics,
@@ -50,6 +56,8 @@ pub(crate) struct Answered<'a> {
     pub(crate) status: u16,
     /// What went wrong.
     pub(crate) code: Option<Code>,
+    /// What was sent was right, and too late.
+    pub(crate) is_expired: bool,
     pub(crate) elapsed: Duration,
 }
 
@@ -60,6 +68,8 @@ impl Metrics {
         Arc::new(Self {
             http: HttpMetrics::new(&mut book),
             account: AccountMetrics::new(&mut book),
+            lockout: LockoutMetrics::new(&mut book),
+            population: PopulationMetrics::new(&mut book),
             cache: CacheMetrics::new(&mut book),
             subscription: SubscriptionMetrics::new(&mut book),
             hashing: HashingMetrics::new(&mut book),

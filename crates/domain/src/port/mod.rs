@@ -28,7 +28,7 @@ pub use publisher::{Message, PublishError, Publisher, Unroutable};
 pub use rate_limiter::{Quota, RateLimiter, RateVerdict};
 pub use row::{
     Accesses, Companies, Credentials, Invitations, Members, OneTimeCodes, RotateOutcome, Rotation, Sessions,
-    SigningKeys, SubjectKeys, UserCursor, UserQuery, Users,
+    SigningKeys, SubjectKeys, UserCount, UserCursor, UserQuery, Users,
 };
 pub use session_cache::{CachedSession, LiveSession, SessionCache};
 pub use subscription::{DeadLetter, SubscriptionState, Subscriptions};

@@ -27,6 +27,7 @@ use crate::{
 /// * `list` without a query gives the newest first, by id; with one, those of whom address, name or username begins with it in any letter
 ///   case, by their `UserQuery::term_of` and id, each once.
 /// * `list` gives those who meet every filter and nobody else; a page goes on after the cursor, without a gap or a repeat.
+/// * `count` tells how many users there are, and how many of them are active.
 #[async_trait]
 pub trait Users: Send + Sync {
     /// By id.
@@ -42,6 +43,17 @@ pub trait Users: Send + Sync {
         after: Option<&UserCursor>,
         limit: usize,
     ) -> Result<Vec<User>, StoreError>;
+    /// How many there are. It may take as long as reading an index from end to end: not for every request.
+    async fn count(&self) -> Result<UserCount, StoreError>;
+}
+
+/// How many users there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserCount {
+    /// All of them.
+    pub all: u64,
+    /// Those who are active.
+    pub active: u64,
 }
 
 /// What people sign in with; apart from the users, so that no list of users ever carries a hash.
@@ -65,6 +77,8 @@ pub trait Credentials: Send + Sync {
 /// * `rotate` from another generation changes nothing and returns the session as it is.
 /// * A rotation moves `expires_at`, but never beyond the session's `ends_at`.
 /// * `rotate` of a session that is gone, or whose `expires_at` has passed at the rotation's time, is `Gone`.
+/// * `count_live` counts the sessions whose `expires_at` has not passed at the time.
+/// * `prune` deletes the sessions whose `expires_at` lies before the time, and nothing else, and says how many.
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// By id, expired or not.
@@ -75,6 +89,10 @@ pub trait Sessions: Send + Sync {
     async fn rotate(&self, rotation: Rotation) -> Result<RotateOutcome, StoreError>;
     /// Notes that a session was used; does nothing where it is gone, or was used later than `at`.
     async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError>;
+    /// How many live at a time. As with [`Users::count`], it may take long.
+    async fn count_live(&self, at: DateTime<Utc>) -> Result<u64, StoreError>;
+    /// Deletes those that have run out before.
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
 }
 
 /// A session's step to its next generation.
@@ -109,12 +127,15 @@ pub enum RotateOutcome {
 ///
 /// * A put code is found by user and purpose; deleting a user's codes of one purpose leaves the other purposes'.
 /// * `take_attempt` counts atomically: of any number that race, exactly `limit` succeed over the code's life.
+/// * `prune` deletes the codes whose `expires_at` lies before the time, and nothing else, and says how many.
 #[async_trait]
 pub trait OneTimeCodes: Send + Sync {
     /// The newest code of a user for a purpose.
     async fn find(&self, user: UserId, purpose: Purpose) -> Result<Option<OneTimeCode>, StoreError>;
     /// Counts an attempt; false when `limit` attempts were made before, or the code is gone.
     async fn take_attempt(&self, code: OneTimeCodeId, limit: u32) -> Result<bool, StoreError>;
+    /// Deletes those that have run out before.
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
 }
 
 /// Wrapped data keys, one a person or company.
@@ -171,10 +192,13 @@ pub trait Members: Send + Sync {
 ///
 /// * A put invitation is found, expired or not; a deleted one is not.
 /// * Deleting those to an address leaves the others.
+/// * `prune` deletes the invitations whose `expires_at` lies before the time, and nothing else, and says how many.
 #[async_trait]
 pub trait Invitations: Send + Sync {
     /// By id.
     async fn find(&self, id: InvitationId) -> Result<Option<Invitation>, StoreError>;
+    /// Deletes those that have run out before.
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
 }
 
 /// Who looked at whose personal data.

@@ -18,6 +18,14 @@ use crate::{
 /// What the keys of counters are derived for; another use of the master key never gives the same.
 const CONTEXT: &str = "portcullis 2026-11 keys of counters of wrong passwords";
 
+/// What the keys of locks begin with; what follows names nobody.
+const LOCKS: &str = "password:lock:";
+
+/// Whether a counter of this key is a lock's. It is set by the first that is counted; of names that nobody has, too.
+pub fn is_lock(key: &str) -> bool {
+    key.starts_with(LOCKS)
+}
+
 /// From there nobody may try the account's password for now, right or wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the account is locked for this source")]
@@ -135,7 +143,7 @@ impl Identity {
         let name = |purpose: &str| {
             // Neither of the first two holds a zero, so no account's name reads as another's network.
             let whole = format!("{purpose}\0{network}\0{account}");
-            format!("password:{}", blake3::keyed_hash(&key, whole.as_bytes()).to_hex())
+            format!("password:{purpose}:{}", blake3::keyed_hash(&key, whole.as_bytes()).to_hex())
         };
         Lockout {
             counters: self.ports().attempt_counters.as_ref(),
@@ -225,6 +233,12 @@ mod tests {
         assert_eq!(email("No Address"), email("no address"));
         assert_eq!(username("NoBody"), username("nobody"));
         assert_ne!(email("nobody"), username("nobody"));
+    }
+
+    #[test]
+    fn keys_of_locks_are_told_from_others() {
+        assert!(is_lock("password:lock:00ff"));
+        assert!(!is_lock("password:failures:00ff") && !is_lock("password:refusals:00ff"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 pub use authenticate::{AuthenticateError, Me};
 pub use limit::TooManySessions;
 pub use list_sessions::ListSessionsError;
-pub use lockout::AccountLocked;
+pub use lockout::{AccountLocked, is_lock};
 pub use login_attempt::{LoginAttempt, LoginFailure};
 pub use login_history::{ListLoginHistoryError, ListLoginHistoryOfError, LoginHistoryPage};
 pub use own_password::OwnPasswordError;

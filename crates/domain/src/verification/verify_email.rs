@@ -26,6 +26,9 @@ pub enum VerifyEmailError {
     /// Wrong, used, expired, tried too often, or for an address without an account; which, is not said.
     #[error("the code is wrong or expired")]
     CodeInvalid,
+    /// Right, and expired. Whoever asks is told no more than of one that is wrong.
+    #[error("the code has expired")]
+    CodeExpired,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -37,8 +40,11 @@ pub(crate) fn decide(
     code: &OneTimeCode,
     now: DateTime<Utc>,
 ) -> Result<Decision, VerifyEmailError> {
-    if user.is_verified || code.expires_at <= now {
+    if user.is_verified {
         return Err(VerifyEmailError::CodeInvalid);
+    }
+    if code.expires_at <= now {
+        return Err(VerifyEmailError::CodeExpired);
     }
     Ok(Decision {
         events: vec![UserEvent::EmailVerified],

@@ -221,6 +221,14 @@ impl Sessions for Counted {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.inner.touch(id, at).await
     }
+
+    async fn count_live(&self, at: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.inner.count_live(at).await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.inner.prune(before).await
+    }
 }
 
 #[tokio::test]

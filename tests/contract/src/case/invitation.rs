@@ -96,3 +96,33 @@ pub async fn deleting_those_to_an_address_leaves_the_others<H: StoreHarness>() {
         }
     }
 }
+
+/// To the microsecond, of all companies, to somebody or nobody; what runs out at the time stays.
+pub async fn invitations_that_have_run_out_are_pruned_and_nothing_else<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let mut invitations = Vec::new();
+    for days in [-400, 0, 1] {
+        for (email, microseconds) in [(None, 0), (Some(sample::email()), 0), (Some(sample::email()), 1)] {
+            let invitation = put_invitation(&store, email).await;
+            let end = TimeDelta::days(days) + TimeDelta::microseconds(microseconds);
+            invitations.push(Invitation { expires_at: sample::now() + end, ..invitation });
+        }
+    }
+    store.put(invitations.iter().cloned().map(RowChange::PutInvitation)).await;
+    let mut times: Vec<_> = invitations.iter().map(|invitation| invitation.expires_at).collect();
+    times.sort_unstable();
+    times.push(sample::now() + TimeDelta::days(4000));
+    let mut left = invitations.clone();
+    for before in times {
+        let count = left.len();
+        left.retain(|invitation| invitation.expires_at >= before);
+        let pruned = async || store.invitations.prune(before).await.expect("prunes");
+        assert_eq!(pruned().await, (count - left.len()) as u64, "before {before}");
+        assert_eq!(pruned().await, 0, "before {before} again");
+        for invitation in &invitations {
+            let found = find(&store, invitation).await;
+            assert_eq!(found.is_some(), left.contains(invitation), "before {before}");
+        }
+    }
+}

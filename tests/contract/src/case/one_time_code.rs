@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use portcullis_domain::{
     commit::RowChange,
     id::UserId,
@@ -115,4 +116,36 @@ pub async fn a_code_that_is_gone_takes_no_attempt<H: StoreHarness>() {
         assert!(!store.one_time_codes.take_attempt(id, LIMIT).await.expect("counts"));
     }
     assert_eq!(find(store.one_time_codes.as_ref(), &code).await, None);
+}
+
+/// To the microsecond, of every purpose; what runs out at the time stays.
+pub async fn codes_that_have_run_out_are_pruned_and_nothing_else<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let mut codes = Vec::new();
+    for days in [-400, 0, 1] {
+        for purpose in sample::purposes() {
+            for microseconds in [0, 1] {
+                let code = sample::one_time_code(store.put_new_user().await.id, purpose);
+                let end = TimeDelta::days(days) + TimeDelta::microseconds(microseconds);
+                codes.push(OneTimeCode { expires_at: sample::now() + end, ..code });
+            }
+        }
+    }
+    store.put(codes.iter().cloned().map(RowChange::PutOneTimeCode)).await;
+    let mut times: Vec<_> = codes.iter().map(|code| code.expires_at).collect();
+    times.sort_unstable();
+    times.push(sample::now() + TimeDelta::days(4000));
+    let mut left = codes.clone();
+    for before in times {
+        let count = left.len();
+        left.retain(|code| code.expires_at >= before);
+        let pruned = async || store.one_time_codes.prune(before).await.expect("prunes");
+        assert_eq!(pruned().await, (count - left.len()) as u64, "before {before}");
+        assert_eq!(pruned().await, 0, "before {before} again");
+        for code in &codes {
+            let found = find(store.one_time_codes.as_ref(), code).await;
+            assert_eq!(found.is_some(), left.contains(code), "before {before}");
+        }
+    }
 }

@@ -300,3 +300,63 @@ pub async fn a_rotation_just_before_the_end_is_rotated<H: StoreHarness>() {
     let stale = rotate(&store, &session, 1, at).await;
     assert!(matches!(stale, RotateOutcome::Stale(_)), "{stale:?}");
 }
+
+/// Sessions of several users, some of which end within a microsecond of each other, or before they begin.
+async fn put_sessions_of_all_ends(store: &StorePorts) -> Vec<Session> {
+    let users = [store.put_new_user().await.id, store.put_new_user().await.id];
+    let ends = [-400 * 86_400_000_000, -1, 0, 1, 1, 2, 7 * 86_400_000_000];
+    let sessions = ends.into_iter().enumerate().map(|(place, microseconds)| {
+        let expires_at = sample::now() + TimeDelta::microseconds(microseconds);
+        Session { expires_at, ..sample::session(users[place % users.len()]) }
+    });
+    let sessions: Vec<_> = sessions.collect();
+    store.put(sessions.iter().cloned().map(RowChange::PutSession)).await;
+    sessions
+}
+
+/// Every end, the moment before and the moment after it, and beyond all of them.
+fn moments_around(ends: impl Iterator<Item = DateTime<Utc>>) -> Vec<DateTime<Utc>> {
+    let around =
+        |end: DateTime<Utc>| [-1, 0, 1].map(|microseconds| end + TimeDelta::microseconds(microseconds));
+    let mut moments: Vec<_> = ends.flat_map(around).collect();
+    moments.push(sample::now() + TimeDelta::days(4000));
+    moments.sort_unstable();
+    moments
+}
+
+/// To the microsecond: one that ends now lives no more.
+pub async fn live_sessions_are_counted<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let count = async |at| store.sessions.count_live(at).await.expect("counts");
+    assert_eq!(count(sample::now()).await, 0);
+    let mut sessions = put_sessions_of_all_ends(&store).await;
+    for at in moments_around(sessions.iter().map(|session| session.expires_at)) {
+        let live = sessions.iter().filter(|session| session.is_live(at)).count();
+        assert_eq!(count(at).await, live as u64, "at {at}");
+    }
+    let deleted = sessions.pop().expect("there are some");
+    store.put([RowChange::DeleteSession(deleted.id)]).await;
+    assert_eq!(count(sample::now()).await, 3);
+}
+
+/// To the microsecond; what ends at the time stays.
+pub async fn sessions_that_have_run_out_are_pruned_and_nothing_else<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let sessions = put_sessions_of_all_ends(&store).await;
+    let mut left = sessions.clone();
+    for before in moments_around(sessions.iter().map(|session| session.expires_at)) {
+        let count = left.len();
+        left.retain(|session| session.expires_at >= before);
+        let pruned = async || store.sessions.prune(before).await.expect("prunes");
+        assert_eq!(pruned().await, (count - left.len()) as u64, "before {before}");
+        assert_eq!(pruned().await, 0, "before {before} again");
+        for session in &sessions {
+            assert_eq!(find(&store, session).await.is_some(), left.contains(session), "before {before}");
+        }
+    }
+    for session in &sessions {
+        assert!(store.users.find(session.user).await.expect("reads").is_some(), "users stay");
+    }
+}

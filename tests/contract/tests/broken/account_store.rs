@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
     audit::Access,
-    company::{Member, Membership},
-    id::{AccessId, CompanyId, LoginAttemptId, StreamId, UserId},
-    port::{Accesses, LoginHistory, Members, StoreError, UserCursor, UserQuery, Users},
+    company::{Invitation, Member, Membership},
+    id::{AccessId, CompanyId, InvitationId, LoginAttemptId, StreamId, UserId},
+    port::{
+        Accesses, Invitations, LoginHistory, Members, StoreError, UserCount, UserCursor, UserQuery, Users,
+    },
     session::LoginAttempt,
     user::User,
     value::{Email, Username},
@@ -35,6 +37,21 @@ impl<F: Fault> Users for Faulty<F> {
         limit: usize,
     ) -> Result<Vec<User>, StoreError> {
         self.fault.list_users(&self.memory, query, after, limit).await
+    }
+
+    async fn count(&self) -> Result<UserCount, StoreError> {
+        self.fault.count_users(&self.memory).await
+    }
+}
+
+#[async_trait]
+impl<F: Fault> Invitations for Faulty<F> {
+    async fn find(&self, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
+        Invitations::find(self.memory.as_ref(), id).await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.fault.prune_invitations(&self.memory, before).await
     }
 }
 

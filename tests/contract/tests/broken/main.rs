@@ -4,6 +4,7 @@
 mod account_fault;
 mod account_store;
 mod commit_fault;
+mod end_fault;
 mod feed_fault;
 mod guard_fault;
 mod history_fault;

@@ -13,9 +13,9 @@ use portcullis_domain::{
     id::{AccessId, CompanyId, EventId, LoginAttemptId, OneTimeCodeId, SessionId, StreamId, UserId},
     key_ring::SealedSigningKey,
     port::{
-        Accesses, DeadLetter, EventStore, FeedCursor, FeedItem, LoginHistory, Members, OneTimeCodes,
-        RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, StreamHead, SubscriptionState,
-        Subscriptions, UserCursor, UserQuery, Users,
+        Accesses, DeadLetter, EventStore, FeedCursor, FeedItem, Invitations, LoginHistory, Members,
+        OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, StreamHead,
+        SubscriptionState, Subscriptions, UserCount, UserCursor, UserQuery, Users,
     },
     session::{LoginAttempt, Session},
     user::User,
@@ -73,6 +73,26 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<User>, StoreError> {
         Users::list(memory, query, after, limit).await
+    }
+
+    async fn count_users(&self, memory: &Memory) -> Result<UserCount, StoreError> {
+        Users::count(memory).await
+    }
+
+    async fn count_live(&self, memory: &Memory, at: DateTime<Utc>) -> Result<u64, StoreError> {
+        memory.count_live(at).await
+    }
+
+    async fn prune_sessions(&self, memory: &Memory, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        Sessions::prune(memory, before).await
+    }
+
+    async fn prune_codes(&self, memory: &Memory, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        OneTimeCodes::prune(memory, before).await
+    }
+
+    async fn prune_invitations(&self, memory: &Memory, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        Invitations::prune(memory, before).await
     }
 
     async fn find_membership(&self, memory: &Memory, user: UserId) -> Result<Option<Membership>, StoreError> {
@@ -207,7 +227,7 @@ impl<F: Fault> StoreHarness for Store<F> {
             login_history: self.0.clone(),
             companies: self.0.memory.clone(),
             members: self.0.clone(),
-            invitations: self.0.memory.clone(),
+            invitations: self.0.clone(),
             accesses: self.0.clone(),
             subject_keys: self.0.memory.clone(),
             signing_keys: self.0.clone(),
@@ -269,6 +289,14 @@ impl<F: Fault> Sessions for Faulty<F> {
     async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.fault.touch(&self.memory, id, at).await
     }
+
+    async fn count_live(&self, at: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.fault.count_live(&self.memory, at).await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.fault.prune_sessions(&self.memory, before).await
+    }
 }
 
 #[async_trait]
@@ -279,6 +307,10 @@ impl<F: Fault> OneTimeCodes for Faulty<F> {
 
     async fn take_attempt(&self, code: OneTimeCodeId, limit: u32) -> Result<bool, StoreError> {
         self.fault.take_attempt(&self.memory, code, limit).await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.fault.prune_codes(&self.memory, before).await
     }
 }
 

@@ -87,7 +87,7 @@ impl Accesses for Postgres {
 
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         let mut connection = self.connection().await?;
-        detached(async move { prune(&mut connection, "accesses", before).await }).await
+        detached(async move { prune(&mut connection, "accesses", "at", before).await }).await
     }
 }
 

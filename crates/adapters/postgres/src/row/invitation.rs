@@ -13,6 +13,7 @@ use portcullis_domain::{
 };
 use uuid::Uuid;
 
+use super::prune_expired;
 use crate::{
     Postgres,
     column::RowName,
@@ -58,6 +59,10 @@ impl Invitations for Postgres {
         let query = invitations::table.find(Uuid::from(id)).select(InvitationRow::as_select());
         let row = query.first(&mut self.connection().await?).await.optional().map_err(engine)?;
         row.map(Invitation::try_from).transpose()
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        prune_expired(self, "invitations", before).await
     }
 }
 

@@ -144,7 +144,7 @@ impl LoginHistory for Postgres {
                     }
                 }
             }
-            Ok(pruned + prune(&mut connection, "login_attempts", before).await?)
+            Ok(pruned + prune(&mut connection, "login_attempts", "at", before).await?)
         })
         .await
     }

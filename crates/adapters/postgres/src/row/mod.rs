@@ -19,6 +19,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
 
 use crate::{
+    Postgres, detached,
     error::engine,
     statement::{Cached, Sent},
 };
@@ -65,16 +66,17 @@ pub(crate) fn shred<'c>(connection: &'c AsyncPgConnection, subjects: &[SubjectId
     subject_key::delete(connection, subjects)
 }
 
-/// Deletes what is older from a table with a column `at`, some thousands at a time: readers of the feed wait for a transaction that
-/// writes, so none may be long.
+/// Deletes what has an earlier time in a column from a table, some thousands at a time: readers of the feed wait for a transaction
+/// that writes, so none may be long.
 async fn prune(
     connection: &mut AsyncPgConnection,
     table: &'static str,
+    column: &'static str,
     before: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let statement = format!(
-        "DELETE FROM {table} WHERE at < $1
-         AND at <= coalesce((SELECT at FROM {table} WHERE at < $1 ORDER BY at OFFSET 4999 LIMIT 1), $1)"
+        "DELETE FROM {table} WHERE {column} < $1 AND {column} <= coalesce(
+             (SELECT {column} FROM {table} WHERE {column} < $1 ORDER BY {column} OFFSET 4999 LIMIT 1), $1)"
     );
     let mut pruned = 0;
     loop {
@@ -84,4 +86,14 @@ async fn prune(
             count => pruned += count as u64,
         }
     }
+}
+
+/// As [`prune`], of what has run out.
+async fn prune_expired(
+    postgres: &Postgres,
+    table: &'static str,
+    before: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let mut connection = postgres.connection().await?;
+    detached(async move { prune(&mut connection, table, "expires_at", before).await }).await
 }

@@ -12,6 +12,7 @@ use portcullis_domain::{
 };
 use uuid::Uuid;
 
+use super::prune_expired;
 use crate::{
     Postgres,
     column::RowName,
@@ -71,6 +72,10 @@ impl OneTimeCodes for Postgres {
             Ok(Cached(count).execute(&mut connection).await.map_err(engine)? == 1)
         })
         .await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        prune_expired(self, "one_time_codes", before).await
     }
 }
 

@@ -14,9 +14,10 @@ use portcullis_domain::{
 };
 use uuid::Uuid;
 
+use super::prune_expired;
 use crate::{
     Postgres,
-    column::{RowName, stored_number},
+    column::{RowName, counted, stored_number},
     detached,
     error::engine,
     schema::sessions,
@@ -89,6 +90,16 @@ impl Sessions for Postgres {
             statement.execute(&mut connection).await.map(drop).map_err(engine)
         })
         .await
+    }
+
+    async fn count_live(&self, at: DateTime<Utc>) -> Result<u64, StoreError> {
+        let live = sessions::table.filter(sessions::expires_at.gt(at)).count();
+        let count: i64 = live.get_result(&mut self.connection().await?).await.map_err(engine)?;
+        Ok(counted(count))
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        prune_expired(self, "sessions", before).await
     }
 }
 

@@ -1,14 +1,14 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{
-    dsl::{delete as delete_from, insert_into},
+    dsl::{count_star, delete as delete_from, insert_into},
     prelude::*,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use portcullis_domain::{
     caller::Role,
     id::UserId,
-    port::{StoreError, UserCursor, UserQuery, Users},
+    port::{StoreError, UserCount, UserCursor, UserQuery, Users},
     user::{Profile, User},
     value::{Email, PersonName, Phone, ShortText, Username},
 };
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::user_list;
 use crate::{
     Postgres,
-    column::{RowName, storable, stored_number},
+    column::{RowName, counted, storable, stored_number},
     error::engine,
     schema::users,
     statement::{Cached, Sent},
@@ -83,6 +83,16 @@ impl Users for Postgres {
         limit: usize,
     ) -> Result<Vec<User>, StoreError> {
         user_list::list(self, query, after, limit).await
+    }
+
+    async fn count(&self) -> Result<UserCount, StoreError> {
+        let by_activity = users::table.group_by(users::is_active).select((users::is_active, count_star()));
+        let groups: Vec<(bool, i64)> =
+            by_activity.load(&mut self.connection().await?).await.map_err(engine)?;
+        Ok(groups.into_iter().fold(UserCount::default(), |count, (is_active, users)| UserCount {
+            all: count.all + counted(users),
+            active: count.active + if is_active { counted(users) } else { 0 },
+        }))
     }
 }
 

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use diesel::{
     dsl::{delete as delete_from, insert_into},
     prelude::*,
@@ -18,6 +19,10 @@ use crate::{
     schema::invitations,
     statement::Cached,
 };
+
+/// The engine deletes by a limit only in a query within.
+const EXPIRED: &str =
+    "DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at < ? LIMIT ?)";
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = invitations, check_for_backend(diesel::sqlite::Sqlite))]
@@ -69,6 +74,10 @@ impl Invitations for Sqlite {
             row.optional().map_err(engine)?.map(Invitation::try_from).transpose()
         })
         .await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.prune_by(EXPIRED, before).await
     }
 }
 

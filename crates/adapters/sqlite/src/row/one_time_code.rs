@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use diesel::{
     dsl::{delete as delete_from, insert_into, update},
     prelude::*,
@@ -17,6 +18,10 @@ use crate::{
     schema::one_time_codes,
     statement::Cached,
 };
+
+/// The engine deletes by a limit only in a query within.
+const EXPIRED: &str =
+    "DELETE FROM one_time_codes WHERE id IN (SELECT id FROM one_time_codes WHERE expires_at < ? LIMIT ?)";
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = one_time_codes, check_for_backend(diesel::sqlite::Sqlite))]
@@ -78,6 +83,10 @@ impl OneTimeCodes for Sqlite {
             Ok(attempts.is_some())
         })
         .await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.prune_by(EXPIRED, before).await
     }
 }
 

@@ -15,11 +15,15 @@ use portcullis_domain::{
 
 use crate::{
     Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
+    column::{IdKey, RowName, counted, stored_id, stored_number},
     error::engine,
     schema::sessions,
     statement::Cached,
 };
+
+/// The engine deletes by a limit only in a query within.
+const EXPIRED: &str =
+    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ?)";
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = sessions, check_for_backend(diesel::sqlite::Sqlite))]
@@ -95,6 +99,19 @@ impl Sessions for Sqlite {
             Cached(step).run(connection).map_err(engine)
         })
         .await
+    }
+
+    async fn count_live(&self, at: DateTime<Utc>) -> Result<u64, StoreError> {
+        let live = sessions::expires_at.gt(at.timestamp_micros());
+        self.read(move |connection| {
+            let count = sessions::table.filter(live).count().get_result(connection);
+            Ok(counted(count.map_err(engine)?))
+        })
+        .await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.prune_by(EXPIRED, before).await
     }
 }
 

@@ -1,13 +1,13 @@
 use async_trait::async_trait;
 use diesel::{
-    dsl::{delete as delete_from, insert_into, update},
+    dsl::{count_star, delete as delete_from, insert_into, update},
     prelude::*,
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
     caller::Role,
     id::UserId,
-    port::{StoreError, UserCursor, UserQuery, Users},
+    port::{StoreError, UserCount, UserCursor, UserQuery, Users},
     user::{Profile, User},
     value::{Email, PersonName, Phone, ShortText, Username},
 };
@@ -15,7 +15,7 @@ use portcullis_domain::{
 use super::user_list;
 use crate::{
     Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
+    column::{IdKey, RowName, counted, stored_id, stored_number},
     error::engine,
     schema::users,
     statement::Cached,
@@ -120,6 +120,15 @@ impl Users for Sqlite {
     ) -> Result<Vec<User>, StoreError> {
         let (query, after) = (query.clone(), after.cloned());
         self.read(move |connection| user_list::list(connection, &query, after.as_ref(), limit)).await
+    }
+
+    async fn count(&self) -> Result<UserCount, StoreError> {
+        let by_activity = users::table.group_by(users::is_active).select((users::is_active, count_star()));
+        let groups = self.read(move |connection| by_activity.load::<(bool, i64)>(connection).map_err(engine));
+        Ok(groups.await?.into_iter().fold(UserCount::default(), |count, (is_active, users)| UserCount {
+            all: count.all + counted(users),
+            active: count.active + if is_active { counted(users) } else { 0 },
+        }))
     }
 }
 

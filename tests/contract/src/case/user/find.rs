@@ -1,6 +1,7 @@
 use portcullis_domain::{
     caller::Role,
-    port::Users,
+    commit::RowChange,
+    port::{UserCount, Users},
     user::{Profile, User},
     value::{Email, PersonName, Phone, ShortText, Username},
 };
@@ -132,4 +133,24 @@ pub async fn a_username_given_up_finds_its_next_owner<H: StoreHarness>() {
     store.put([sample::put_user(&one), sample::put_user(&other)]).await;
     check_found(store.users.as_ref(), &one).await;
     check_found(store.users.as_ref(), &other).await;
+}
+
+/// After each of what changes it.
+pub async fn users_are_counted_and_the_active_apart<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let check = async |all, active| {
+        let count = store.users.count().await.expect("counts");
+        assert_eq!(count, UserCount { all, active });
+    };
+    check(0, 0).await;
+    let users: Vec<_> = (0..5).map(|number| User { is_active: number != 4, ..sample::user() }).collect();
+    store.put(users.iter().map(sample::put_user)).await;
+    check(5, 4).await;
+    store.put([sample::put_user(&User { is_active: false, ..users[0].clone() })]).await;
+    check(5, 3).await;
+    store.put([sample::put_user(&User { is_active: true, ..users[4].clone() })]).await;
+    check(5, 4).await;
+    store.put([RowChange::DeleteUser(users[0].id), RowChange::DeleteUser(users[1].id)]).await;
+    check(3, 3).await;
 }
