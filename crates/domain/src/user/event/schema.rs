@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     CodeRequested, DateTime, Deserialize, Email, JsonSchema, Language, Locked, LoggedIn, LoggedOut, NoFacts,
-    OneTimeCodeId, PasswordChanged, Profile, ProfileChanges, RefreshReuseDetected, RoleChanged, Serialize,
-    Role, SessionRevoked, Updated, UserCreated, UserId, Utc, name,
+    OneTimeCodeId, PasswordChanged, Profile, ProfileChanges, RefreshReuseDetected, Role, RoleChanged,
+    Serialize, SessionRevoked, Updated, UserCreated, UserId, Utc, name,
 };
 use crate::event::{EventSchema, Upcaster, unchanged};
 
