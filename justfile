@@ -16,9 +16,9 @@ run *arguments:
 test *arguments:
     ./scripts/test {{ arguments }}
 
-# The end-to-end tests of accounts, sessions, races and hostile input on PostgreSQL, Redis and RabbitMQ; the others name the stack they run on, or look into a SQLite file
-test-scale:
-    E2E_STACK=scale ./scripts/test -p portcullis-cli --test e2e -- account:: session:: sessions:: admin:: permission:: race:: hostile:: --skip crash:: --skip replicas:: --skip chaos::
+# The end-to-end tests on PostgreSQL, Redis and RabbitMQ, each service as two replicas: `just test-scale company::`
+test-scale *arguments:
+    ./scripts/test --scale {{ arguments }}
 
 # Start PostgreSQL, Redis and RabbitMQ and print their variables: `eval "$(just up)"`
 up:

@@ -1,5 +1,10 @@
 //! An HTTP client that speaks the service's API in a test's words.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -25,7 +30,9 @@ pub(crate) struct Tokens {
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
-    api: String,
+    /// Where the service's processes serve the API; they are asked in turns.
+    apis: Arc<[String]>,
+    next: Arc<AtomicUsize>,
     /// Where each request says that it comes from.
     forwarded_for: Option<String>,
 }
@@ -64,11 +71,16 @@ impl Answer {
 
 impl Client {
     pub(crate) fn of(server: &Server) -> Self {
-        Self::at(server.url())
+        Self::of_all(server.urls())
     }
 
     pub(crate) fn at(url: &str) -> Self {
-        Self { http: reqwest::Client::new(), api: format!("{url}/api/v1"), forwarded_for: None }
+        Self::of_all([url])
+    }
+
+    fn of_all<'a>(urls: impl IntoIterator<Item = &'a str>) -> Self {
+        let apis = urls.into_iter().map(|url| format!("{url}/api/v1")).collect();
+        Self { http: reqwest::Client::new(), apis, next: Arc::default(), forwarded_for: None }
     }
 
     /// One whose requests come from another address, where the service believes this machine's proxies.
@@ -78,7 +90,8 @@ impl Client {
 
     /// A request to a path under `/api/v1`.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.api));
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.apis.len();
+        let request = self.http.request(method, format!("{}{path}", self.apis[turn]));
         match &self.forwarded_for {
             Some(address) => request.header("X-Forwarded-For", address),
             None => request,

@@ -19,7 +19,7 @@ const UNLIMITED: (&str, &str) = ("RATE_LIMIT_ENABLED", "false");
 const DOCUMENT: &str = include_str!("../../openapi.json");
 const REFERENCE: &str = include_str!("../../docs/metrics.md");
 
-/// What a scrape got: each series with its value.
+/// What a scrape got: each series with its value; where the service is more than one process, what Prometheus would add them up to.
 #[derive(Debug)]
 pub(crate) struct Scrape {
     text: String,
@@ -28,16 +28,24 @@ pub(crate) struct Scrape {
 
 impl Scrape {
     pub(crate) async fn of(server: &Server) -> Self {
-        let response = reqwest::get(format!("{}/metrics", server.url())).await.expect("an answer");
+        let mut scrape = Self { text: String::new(), series: BTreeMap::new() };
+        for url in server.urls() {
+            scrape.add(url).await;
+        }
+        scrape
+    }
+
+    async fn add(&mut self, url: &str) {
+        let response = reqwest::get(format!("{url}/metrics")).await.expect("an answer");
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
         let text = response.text().await.expect("text");
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let series = lines.map(|line| {
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
-            (name.to_owned(), value.parse().unwrap_or_else(|_| panic!("no number: {line}")))
-        });
-        Self { series: series.collect(), text }
+            let value: f64 = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
+            *self.series.entry(name.to_owned()).or_default() += value;
+        }
+        self.text.push_str(&text);
     }
 
     /// A series' value, where there is one.

@@ -23,8 +23,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Server {
     folder: TempDir,
     settings: Vec<(String, String)>,
-    child: Child,
-    url: String,
+    /// Its processes, all alike: one, or two on the scale stack, which clients ask in turns.
+    replicas: Vec<Replica>,
     /// Where it keeps its data, when that is on other servers; swept up after it.
     place: Option<Place>,
 }
@@ -33,6 +33,12 @@ pub(crate) struct Server {
 pub(crate) struct StoreSql {
     pub(crate) sqlite: &'static str,
     pub(crate) postgres: &'static str,
+}
+
+/// One process of a service.
+struct Replica {
+    child: Child,
+    url: String,
 }
 
 /// The program, without any of this process's environment but the path to other programs.
@@ -53,12 +59,13 @@ impl Server {
         let place = stack::is_asked_for().then(Place::new);
         let on_servers = place.as_ref().map(Place::settings).unwrap_or_default();
         let on_servers: Vec<_> = on_servers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Self::launch(cheap(&[&on_servers, settings].concat()), place)
+        let replicas = if place.is_some() { 2 } else { 1 };
+        Self::launch(cheap(&[&on_servers, settings].concat()), place, replicas)
     }
 
     /// Starts a service with these settings besides, wherever they say that its data is.
     pub(crate) fn start_on(settings: &[(&str, &str)]) -> Self {
-        Self::launch(cheap(settings), None)
+        Self::launch(cheap(settings), None, 1)
     }
 
     /// Starts a service as the README says, without any setting. Only where the default port is taken on this machine it gets
@@ -66,13 +73,13 @@ impl Server {
     pub(crate) fn start_as_printed() -> Self {
         let is_free = std::net::TcpListener::bind("127.0.0.1:8000").is_ok();
         let settings = if is_free { Vec::new() } else { vec![("PORT".to_owned(), "0".to_owned())] };
-        Self::launch(settings, None)
+        Self::launch(settings, None, 1)
     }
 
-    fn launch(settings: Vec<(String, String)>, place: Option<Place>) -> Self {
+    fn launch(settings: Vec<(String, String)>, place: Option<Place>, replicas: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (child, url) = spawn(folder.path(), &settings);
-        Self { folder, settings, child, url, place }
+        let replicas = (0..replicas).map(|_| Replica::start(folder.path(), &settings)).collect();
+        Self { folder, settings, replicas, place }
     }
 
     /// The folder it runs in.
@@ -85,9 +92,14 @@ impl Server {
         self.folder().join("portcullis-data")
     }
 
-    /// Where it listens.
+    /// Where it listens; the first of its processes, where there are more.
     pub(crate) fn url(&self) -> &str {
-        &self.url
+        &self.replicas[0].url
+    }
+
+    /// Where all of its processes listen.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = &str> {
+        self.replicas.iter().map(|replica| replica.url.as_str())
     }
 
     /// Runs a statement on its store, as an operator might; says what it gives, a row a line.
@@ -103,7 +115,7 @@ impl Server {
 
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.replicas[0].child.id()
     }
 
     /// Another command beside it, with the same settings.
@@ -126,25 +138,33 @@ impl Server {
 
     /// `kill -9`, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it ends");
+        for Replica { child, .. } in &mut self.replicas {
+            child.kill().expect("it can be killed");
+            child.wait().expect("it ends");
+        }
     }
 
     /// Starts it again on the same data; its port is another one.
     pub(crate) fn restart(&mut self) {
-        (self.child, self.url) = spawn(self.folder.path(), &self.settings);
+        for replica in &mut self.replicas {
+            *replica = Replica::start(self.folder.path(), &self.settings);
+        }
     }
 
     /// SIGTERM, and waits until it has stopped by itself.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        // The shell's own: the program of this name is not in every small image.
-        let sent =
-            Command::new("sh").args(["-c", &format!("kill {}", self.pid())]).status().expect("sh runs");
-        assert!(sent.success());
+        for Replica { child, .. } in &self.replicas {
+            // The shell's own: the program of this name is not in every small image.
+            let sent =
+                Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status().expect("sh runs");
+            assert!(sent.success());
+        }
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().expect("it can be asked") {
-                return status;
+            let ended = |replica: &mut Replica| replica.child.try_wait().expect("it can be asked");
+            if let Some(ended) = self.replicas.iter_mut().map(ended).collect::<Option<Vec<_>>>() {
+                let failed = ended.iter().find(|status| !status.success());
+                return *failed.unwrap_or(&ended[0]);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -213,8 +233,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for Replica { child, .. } in &mut self.replicas {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         if std::thread::panicking() {
             let _ = writeln!(std::io::stderr(), "the service's log:\n{}", self.log());
         }
@@ -245,25 +267,27 @@ fn log_file(folder: &Path) -> PathBuf {
     folder.join("serve.log")
 }
 
-/// Starts the program, and waits until it says where it listens.
-fn spawn(folder: &Path, settings: &[(String, String)]) -> (Child, String) {
-    let log = fs::OpenOptions::new().create(true).append(true).open(log_file(folder)).expect("a log");
-    let before = log.metadata().expect("its length").len();
-    let mut command = portcullis(folder);
-    command.arg("serve").envs(settings.iter().cloned()).stdout(Stdio::null()).stderr(log);
-    let mut child = command.spawn().expect("it starts");
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let log = fs::read(log_file(folder)).expect("a log");
-        let log = String::from_utf8_lossy(&log[usize::try_from(before).expect("short")..]).into_owned();
-        if let Some(address) = log.lines().find_map(listening_address) {
-            return (child, format!("http://{address}"));
+impl Replica {
+    /// Starts the program, and waits until it says where it listens.
+    fn start(folder: &Path, settings: &[(String, String)]) -> Self {
+        let log = fs::OpenOptions::new().create(true).append(true).open(log_file(folder)).expect("a log");
+        let before = log.metadata().expect("its length").len();
+        let mut command = portcullis(folder);
+        command.arg("serve").envs(settings.iter().cloned()).stdout(Stdio::null()).stderr(log);
+        let mut child = command.spawn().expect("it starts");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = fs::read(log_file(folder)).expect("a log");
+            let log = String::from_utf8_lossy(&log[usize::try_from(before).expect("short")..]).into_owned();
+            if let Some(address) = log.lines().find_map(listening_address) {
+                return Self { child, url: format!("http://{address}") };
+            }
+            if let Some(status) = child.try_wait().expect("it can be asked") {
+                panic!("it ended with {status}:\n{log}");
+            }
+            assert!(Instant::now() < deadline, "it does not listen after {PATIENCE:?}:\n{log}");
+            std::thread::sleep(Duration::from_millis(10));
         }
-        if let Some(status) = child.try_wait().expect("it can be asked") {
-            panic!("it ended with {status}:\n{log}");
-        }
-        assert!(Instant::now() < deadline, "it does not listen after {PATIENCE:?}:\n{log}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
