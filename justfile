@@ -36,6 +36,11 @@ chaos-embedded rounds="200":
 chaos rounds="20":
     CHAOS_ROUNDS={{ rounds }} cargo test -p portcullis-cli --test e2e chaos:: -- --ignored
 
+# Tamper with a signed log of 10,000 events and with its export so many times each, and with a database file a hundredth of that
+tamper rounds="10000":
+    TAMPERINGS={{ rounds }} cargo test --release -p portcullis-domain --test tamper
+    TAMPERINGS={{ rounds }} cargo test -p portcullis-cli --test e2e notary::tamper::
+
 # Format the code
 format:
     cargo fmt --all

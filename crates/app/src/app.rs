@@ -11,7 +11,7 @@ use crate::{
     metric::{watch_dependencies, watch_population, watch_subscriptions},
     server,
     stack::Stack,
-    subscription::Subscription,
+    subscription::{NotarySubscription, Subscription},
     upkeep::{Retention, keep_up},
 };
 
@@ -21,6 +21,7 @@ pub struct App {
     address: SocketAddr,
     endpoint: BoxEndpoint<'static, Response>,
     subscriptions: Vec<Subscription>,
+    notary: NotarySubscription,
     stack: Stack,
     grace: Duration,
     retention: Retention,
@@ -49,11 +50,13 @@ impl App {
             holder,
         });
         let subscriptions: Vec<_> = subscriptions.collect();
+        let notary = stack.notary(config, holder);
         Ok(Self {
             listener,
             address,
             endpoint,
             subscriptions,
+            notary,
             stack,
             grace: config.shutdown_grace,
             retention: Retention {
@@ -70,13 +73,14 @@ impl App {
 
     /// Serves until `stop` is done; then finishes the requests under way and what is queued, and closes the store.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) {
-        let names: Vec<_> =
-            self.subscriptions.iter().map(|subscription| subscription.handler.name()).collect();
+        let names = self.subscriptions.iter().map(|subscription| subscription.handler.name());
+        let names: Vec<_> = names.chain([NotarySubscription::NAME]).collect();
         let (stop_subscriptions, stopped) = watch::channel(false);
         let mut subscriptions = JoinSet::new();
         for subscription in self.subscriptions {
             subscriptions.spawn(subscription.run(stopped.clone()));
         }
+        subscriptions.spawn(self.notary.run(stopped));
         let serving = server::serve(self.listener, self.endpoint, stop, self.grace);
         tokio::select! {
             () = serving => {}

@@ -5,7 +5,10 @@
 
 mod app;
 mod asyncapi;
+mod audit;
 mod causes;
+mod checkpoint_file;
+mod checkpoint_keys;
 pub mod config;
 mod data_folder;
 mod dependency;
@@ -25,6 +28,9 @@ mod upkeep;
 
 pub use app::App;
 pub use asyncapi::asyncapi_json;
+pub use audit::{AuditExportError, Log, trusted_keys};
+pub use checkpoint_file::{CheckpointFile, CheckpointFileError};
+pub use checkpoint_keys::KeySourceError;
 pub use http::{openapi_json, openapi_yaml};
 pub use metric::{count_events_beyond, reference as metrics_reference};
 pub use stack::{ReplayError, Stack};

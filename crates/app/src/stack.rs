@@ -7,11 +7,12 @@ use futures::StreamExt;
 
 use portcullis_domain::{
     Identity, Ports,
+    checkpoint::{Cadence, Notary},
     id::SessionId,
     key_ring::{KeyRingError, open_key_ring},
     port::{
-        AttemptCounters, Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache, StoreError,
-        Subscriptions,
+        AttemptCounters, Checkpoints, Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache,
+        SigningKeys, StoreError, Subscriptions,
     },
     seal::MasterKey,
 };
@@ -37,7 +38,7 @@ use crate::{
     metric::{CacheMetrics, Metrics},
     session_cache::{self, TwoLevels},
     store::Store,
-    subscription::{self, BrokerSubscription, Handler, MailerSubscription},
+    subscription::{self, BrokerSubscription, Handler, MailerSubscription, NotarySubscription},
 };
 
 /// Mail files go here, under the data folder.
@@ -104,6 +105,36 @@ impl Stack {
             Arc::new(BrokerSubscription { identity: self.identity.clone(), publisher })
         });
         Ok(std::iter::once(mailer).chain(broker).collect())
+    }
+
+    pub(crate) fn checkpoints(&self) -> Arc<dyn Checkpoints> {
+        Arc::clone(&self.store.checkpoints)
+    }
+
+    pub(crate) fn signing_keys(&self) -> Arc<dyn SigningKeys> {
+        Arc::clone(&self.store.signing_keys)
+    }
+
+    /// What signs the log as it grows.
+    pub(crate) fn notary(&self, config: &Config, holder: Uuid) -> NotarySubscription {
+        let ports = self.identity.ports();
+        let (events, checkpoints) = (Arc::clone(&ports.events), self.checkpoints());
+        let cadence = Cadence { events: config.checkpoint_events, time: config.checkpoint_time };
+        NotarySubscription {
+            notary: Notary::new(
+                Arc::clone(&events),
+                Arc::clone(&checkpoints),
+                Arc::clone(&ports.clock),
+                cadence,
+            ),
+            keys: self.key_source(),
+            events,
+            checkpoints,
+            cursors: Arc::clone(&self.subscriptions),
+            holder,
+            delivered: self.metrics.subscription.delivered(NotarySubscription::NAME),
+            file: config.checkpoint_file.clone(),
+        }
     }
 
     /// Handles again what a subscription has put aside, and forgets what succeeds; returns how many did.

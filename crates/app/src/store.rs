@@ -3,13 +3,14 @@
 use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
-    Accesses, Companies, Credentials, EventStore, Invitations, LoginHistory, Members, OneTimeCodes, Sessions,
-    SigningKeys, SubjectKeys, Subscriptions, Users,
+    Accesses, Checkpoints, Companies, Credentials, EventStore, Invitations, LoginHistory, Members,
+    OneTimeCodes, Sessions, SigningKeys, SubjectKeys, Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;
 
 use crate::{
+    audit::Log,
     config::{Config, ConfigError, StoreAddress},
     data_folder,
     login_history::CollectedHistory,
@@ -30,6 +31,7 @@ pub(crate) struct Store {
     pub(crate) subject_keys: Arc<dyn SubjectKeys>,
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
+    pub(crate) checkpoints: Arc<dyn Checkpoints>,
     engine: Engine,
 }
 
@@ -94,6 +96,7 @@ impl Store {
             + SubjectKeys
             + SigningKeys
             + Subscriptions
+            + Checkpoints
             + 'static,
     {
         Self {
@@ -109,25 +112,30 @@ impl Store {
             accesses: store.clone(),
             subject_keys: store.clone(),
             signing_keys: store.clone(),
-            subscriptions: store,
+            subscriptions: store.clone(),
+            checkpoints: store,
             engine,
         }
     }
 }
 
 /// Opens the log for reading alone, beside running servers; needs no key and makes nothing.
-pub async fn open_log(config: &Config) -> Result<Arc<dyn EventStore>, ConfigError> {
+pub async fn open_log(config: &Config) -> Result<Log, ConfigError> {
     match config.database() {
         StoreAddress::Postgres(url) => {
             let store = Postgres::connect_read_only(url.expose(), postgres_options(config)).await;
-            Ok(Arc::new(store.map_err(|error| open_error(config, &error))?))
+            Ok(log(Arc::new(store.map_err(|error| open_error(config, &error))?)))
         }
         StoreAddress::Sqlite(path) => {
             check_is_there(config, &path)?;
             let store = Sqlite::open_read_only(path, portcullis_sqlite::Options::default());
-            Ok(Arc::new(store.map_err(|error| open_error(config, &error))?))
+            Ok(log(Arc::new(store.map_err(|error| open_error(config, &error))?)))
         }
     }
+}
+
+fn log<S: EventStore + Checkpoints + SigningKeys + 'static>(store: Arc<S>) -> Log {
+    Log { events: store.clone(), checkpoints: store.clone(), signing_keys: store }
 }
 
 /// The database's schema, changed without opening the rest.

@@ -68,8 +68,11 @@ Examples:
     Config(command::config::Arguments),
     /// Print the reference of all metrics that a running service has at /metrics, as Markdown
     Metrics,
-    /// Check the audit log
-    #[command(subcommand)]
+    /// Check the audit log, or write it down so that others can
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  portcullis audit verify\n  portcullis audit export log.jsonl"
+    )]
     Audit(command::audit::Command),
     /// See and steer what happens after commits: mail, messages to the broker
     ///

@@ -3,6 +3,7 @@
 pub mod administration;
 pub mod audit;
 pub mod caller;
+pub mod checkpoint;
 pub mod code;
 pub mod commit;
 pub mod company;

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::{
     Identity, Policy, Ports,
-    audit::{Accessed, AuditReport, verify_log},
+    audit::{Accessed, AuditReport, Evidence, verify_log},
     caller::{Caller, Origin},
     company::{
         ApproveMemberError, ChangeMemberRoleError, Company, CompanyEvent, CompanyRight, CompanyUpdate,
@@ -533,7 +533,8 @@ async fn company_and_members_are_what_the_events_add_up_to_and_the_log_is_intact
     let stored = world.memory.list_by_company(company.id, None, 100).await.expect("reads");
     assert_eq!(members.into_values().collect::<Vec<_>>(), stored);
     let ports = world.identity.ports();
-    let AuditReport { streams, .. } = verify_log(ports.events.as_ref()).await.expect("intact");
+    let AuditReport { streams, .. } =
+        verify_log(ports.events.as_ref(), Evidence::default()).await.expect("intact");
     assert_eq!(streams, 5);
 }
 

@@ -2,9 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_domain::port::{
-    Accesses, AttemptCounters, Companies, Credentials, EventStore, Invitations, LoginHistory, Mailer,
-    Members, Message, OneTimeCodes, PasswordHasher, Publisher, RateLimiter, SessionCache, Sessions,
-    SigningKeys, SubjectKeys, Subscriptions, Tokens, Users,
+    Accesses, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies, Credentials,
+    EventStore, Invitations, LoginHistory, Mailer, Members, Message, OneTimeCodes, PasswordHasher, PublicKey,
+    Publisher, RateLimiter, SessionCache, Sessions, SigningKeys, SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -51,6 +51,23 @@ pub struct StorePorts {
     pub signing_keys: Arc<dyn SigningKeys>,
     /// Cursors.
     pub subscriptions: Arc<dyn Subscriptions>,
+    /// Checkpoints.
+    pub checkpoints: Arc<dyn Checkpoints>,
+}
+
+/// Starts what signs checkpoints and checks their signatures. For `checkpoint_signer_contract!` and `checkpoint_verifier_contract!`.
+pub trait CheckpointKeysHarness: Sized + Send + Sync + 'static {
+    /// With keys of its own.
+    fn start() -> Self;
+
+    /// What signs.
+    fn signer(&self) -> Arc<dyn CheckpointSigner>;
+
+    /// What checks.
+    fn verifier(&self) -> Arc<dyn CheckpointVerifier>;
+
+    /// What checks with nothing but these keys, which another instance gave.
+    fn of_public_keys(keys: &[PublicKey]) -> Arc<dyn CheckpointVerifier>;
 }
 
 /// Starts a maker of tokens. For `tokens_contract!`.

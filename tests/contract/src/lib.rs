@@ -22,12 +22,12 @@ mod sample;
 mod span;
 
 pub use harness::{
-    AttemptCountersHarness, Delivered, MailerHarness, Outage, PasswordHasherHarness, PublisherHarness,
-    RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
+    AttemptCountersHarness, CheckpointKeysHarness, Delivered, MailerHarness, Outage, PasswordHasherHarness,
+    PublisherHarness, RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
 };
 pub use list::{
-    accesses, attempt_counters, companies, credentials, event_store, invitations, login_history, mailer,
-    members, one_time_codes, password_hasher, publisher, rate_limiter, session_cache, sessions, signing_keys,
-    subject_keys, subscriptions, tokens, users,
+    accesses, attempt_counters, checkpoint_signer, checkpoint_verifier, checkpoints, companies, credentials,
+    event_store, invitations, login_history, mailer, members, one_time_codes, password_hasher, publisher,
+    rate_limiter, session_cache, sessions, signing_keys, subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;

@@ -4,7 +4,8 @@
 mod service;
 
 pub use service::{
-    attempt_counters, mailer, password_hasher, publisher, rate_limiter, session_cache, tokens,
+    attempt_counters, checkpoint_signer, checkpoint_verifier, mailer, password_hasher, publisher,
+    rate_limiter, session_cache, tokens,
 };
 
 use crate::contract::contract;
@@ -343,5 +344,24 @@ contract! {
     ]
     "Cursors, pauses and dead letters survive the loss of the process." => [
         a_subscription_outlives_a_restart,
+    ]
+}
+
+contract! {
+    /// The cases of `Checkpoints`.
+    checkpoints_contract, checkpoints, crate::case::checkpoint:
+    "A checkpoint reads back as it was written, to the byte and the microsecond; `list` gives those beyond a number in the order of their numbers." => [
+        a_checkpoint_reads_back_as_it_was_written,
+        checkpoints_are_listed_in_pages_in_the_order_of_their_numbers,
+    ]
+    "A checkpoint is inserted where its number is the next one, and nowhere else: a second one of a number, and one beyond a gap, changes nothing." => [
+        a_second_checkpoint_of_a_number_changes_nothing,
+        a_checkpoint_beyond_a_gap_changes_nothing,
+    ]
+    "Of any number that race for one number exactly one is inserted." => [
+        of_racing_checkpoints_one_is_inserted,
+    ]
+    "Checkpoints survive the loss of the process." => [
+        checkpoints_outlive_a_restart,
     ]
 }

@@ -32,6 +32,7 @@ impl StoreHarness for Store {
             subject_keys: self.0.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
+            checkpoints: self.0.clone(),
         }
     }
 }
@@ -49,3 +50,4 @@ portcullis_contract::accesses_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
+portcullis_contract::checkpoints_contract!(Store);

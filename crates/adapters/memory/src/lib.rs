@@ -12,6 +12,7 @@
 //! ```
 
 mod attempt_counter;
+mod checkpoint;
 mod clock;
 mod entropy;
 mod event_store;
@@ -30,11 +31,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use portcullis_domain::{Ports, commit::ClaimKey, event::Event, id::StreamId, seal::MasterKey};
+use portcullis_domain::{
+    Ports, checkpoint::SignedCheckpoint, commit::ClaimKey, event::Event, id::StreamId, seal::MasterKey,
+};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use attempt_counter::LocalAttemptCounters;
+pub use checkpoint::SharedSecretKeys;
 pub use clock::SystemClock;
 pub use entropy::OsEntropy;
 pub use mailer::Outbox;
@@ -63,6 +67,7 @@ struct State {
     claims: HashMap<ClaimKey, Uuid>,
     rows: Rows,
     subscriptions: BTreeMap<String, Subscription>,
+    checkpoints: Vec<SignedCheckpoint>,
 }
 
 impl Memory {

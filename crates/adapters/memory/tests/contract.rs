@@ -1,18 +1,25 @@
 //! The whole contract, on the memory adapter.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use portcullis_contract::{
-    AttemptCountersHarness, Delivered, MailerHarness, Outage, PasswordHasherHarness, PublisherHarness,
-    RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
+    AttemptCountersHarness, CheckpointKeysHarness, Delivered, MailerHarness, Outage, PasswordHasherHarness,
+    PublisherHarness, RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
 };
 use portcullis_domain::port::{
-    AttemptCounters, Mailer, Message, PasswordHasher, Publisher, RateLimiter, SessionCache, Tokens,
+    AttemptCounters, CheckpointSigner, CheckpointVerifier, Mailer, Message, PasswordHasher, PublicKey,
+    Publisher, RateLimiter, SessionCache, Tokens,
 };
 use portcullis_memory::{
     Broker, FastPasswordHasher, LocalAttemptCounters, LocalRateLimiter, LocalSessionCache, Memory,
-    OpaqueTokens, Outbox,
+    OpaqueTokens, Outbox, SharedSecretKeys,
 };
 
 struct Store(Arc<Memory>);
@@ -43,6 +50,7 @@ impl StoreHarness for Store {
             subject_keys: self.0.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
+            checkpoints: self.0.clone(),
         }
     }
 }
@@ -61,6 +69,27 @@ impl TokensHarness for Handles {
 
     fn strangers(&self) -> Vec<(&'static str, Arc<dyn Tokens>)> {
         vec![("issued elsewhere", Arc::new(OpaqueTokens::new()))]
+    }
+}
+
+struct Keys(Arc<SharedSecretKeys>);
+
+impl CheckpointKeysHarness for Keys {
+    fn start() -> Self {
+        static NEXT: AtomicU8 = AtomicU8::new(1);
+        Self(Arc::new(SharedSecretKeys::new([NEXT.fetch_add(1, Ordering::Relaxed); 32])))
+    }
+
+    fn signer(&self) -> Arc<dyn CheckpointSigner> {
+        self.0.clone()
+    }
+
+    fn verifier(&self) -> Arc<dyn CheckpointVerifier> {
+        self.0.clone()
+    }
+
+    fn of_public_keys(keys: &[PublicKey]) -> Arc<dyn CheckpointVerifier> {
+        Arc::new(SharedSecretKeys::of_public(keys).expect("a key"))
     }
 }
 
@@ -201,6 +230,7 @@ portcullis_contract::accesses_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
+portcullis_contract::checkpoints_contract!(Store);
 portcullis_contract::tokens_contract!(Handles);
 portcullis_contract::password_hasher_contract!(Hasher);
 portcullis_contract::mailer_contract!(Mailbox);
@@ -208,3 +238,5 @@ portcullis_contract::publisher_contract!(Queues);
 portcullis_contract::session_cache_contract!(Cache);
 portcullis_contract::rate_limiter_contract!(Limiter);
 portcullis_contract::attempt_counters_contract!(Counters);
+portcullis_contract::checkpoint_signer_contract!(Keys);
+portcullis_contract::checkpoint_verifier_contract!(Keys);

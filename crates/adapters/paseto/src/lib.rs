@@ -8,9 +8,11 @@
 //! What a token claims of itself is never believed: the header is the one the caller asks for, and the footer only chooses
 //! among this service's own keys, by comparison with the footers those keys write.
 
+mod checkpoint;
 mod claims;
 mod key;
 mod token;
 
+pub use checkpoint::{CheckpointKeys, PublicCheckpointKeys, PublicKeyError};
 pub use key::{KeyError, PublicKey};
 pub use token::{Paseto, PasetoError};

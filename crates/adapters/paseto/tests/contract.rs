@@ -1,11 +1,20 @@
-//! The contract of the `Tokens` port, kept by PASETO.
+//! The contracts of tokens and of the keys of checkpoints, kept by PASETO and its keys.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use portcullis_contract::TokensHarness;
-use portcullis_domain::{key_ring::SigningKey, port::Tokens};
-use portcullis_paseto::Paseto;
+use portcullis_contract::{CheckpointKeysHarness, TokensHarness};
+use portcullis_domain::{
+    key_ring::SigningKey,
+    port::{CheckpointSigner, CheckpointVerifier, PublicKey, Tokens},
+};
+use portcullis_paseto::{CheckpointKeys, Paseto, PublicCheckpointKeys};
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "portcullis";
@@ -39,3 +48,29 @@ impl TokensHarness for Harness {
 }
 
 portcullis_contract::tokens_contract!(Harness);
+
+struct Keys(Arc<CheckpointKeys>);
+
+impl CheckpointKeysHarness for Keys {
+    fn start() -> Self {
+        static NEXT: AtomicU8 = AtomicU8::new(100);
+        let key = SigningKey::new(1, [NEXT.fetch_add(1, Ordering::Relaxed); 64]);
+        Self(Arc::new(CheckpointKeys::new(&key, std::slice::from_ref(&key)).expect("a good key")))
+    }
+
+    fn signer(&self) -> Arc<dyn CheckpointSigner> {
+        self.0.clone()
+    }
+
+    fn verifier(&self) -> Arc<dyn CheckpointVerifier> {
+        self.0.clone()
+    }
+
+    fn of_public_keys(keys: &[PublicKey]) -> Arc<dyn CheckpointVerifier> {
+        let keys = keys.iter().map(|key| key.key.as_str());
+        Arc::new(PublicCheckpointKeys::parse(keys).expect("public keys"))
+    }
+}
+
+portcullis_contract::checkpoint_signer_contract!(Keys);
+portcullis_contract::checkpoint_verifier_contract!(Keys);

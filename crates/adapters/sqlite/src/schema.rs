@@ -171,6 +171,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    checkpoints (number) {
+        number -> BigInt,
+        transaction_id -> BigInt,
+        position -> BigInt,
+        event_count -> BigInt,
+        running_hash -> Binary,
+        previous -> Binary,
+        made_at -> BigInt,
+        key_id -> Text,
+        signature -> Binary,
+        leaves -> Binary,
+    }
+}
+
+diesel::table! {
     subscriptions (name) {
         name -> Text,
         transaction_id -> BigInt,

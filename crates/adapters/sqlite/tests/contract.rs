@@ -51,6 +51,7 @@ impl StoreHarness for Store {
             subject_keys: self.sqlite.clone(),
             signing_keys: self.sqlite.clone(),
             subscriptions: self.sqlite.clone(),
+            checkpoints: self.sqlite.clone(),
         }
     }
 }
@@ -68,3 +69,4 @@ portcullis_contract::accesses_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
+portcullis_contract::checkpoints_contract!(Store);

@@ -316,6 +316,12 @@ pub(super) fn folder() -> Form<PathBuf> {
     })
 }
 
+pub(super) fn file() -> Form<PathBuf> {
+    Form::new("a file's path", |text| {
+        if text.is_empty() || text.contains('\0') { Err(Refusal::Form) } else { Ok(PathBuf::from(text)) }
+    })
+}
+
 /// The master key, in any of the usual ways to write base64.
 pub(super) fn master_key() -> Form<MasterKey> {
     Form::new("32 bytes in base64", |text| {

@@ -3,15 +3,13 @@
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 9] = [
+pub(super) const NAMES: [&str; 7] = [
     "TOKEN_FORMAT",
     "LOG_DIR",
     "LOG_KEEP_DAYS",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "SNAPSHOT_EVERY",
     "EVENT_RETENTION",
-    "CHECKPOINT_EVERY_EVENTS",
-    "CHECKPOINT_EVERY_SECONDS",
     "CORS_ALLOWED_ORIGINS",
 ];
 

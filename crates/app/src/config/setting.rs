@@ -185,6 +185,14 @@ settings! {
         /// The sender of mails.
         email_from: Email = plain("EMAIL_FROM", "portcullis@localhost", form::sender());
     }
+    "Audit" {
+        /// After how many events at the latest the notary signs a checkpoint of the log.
+        checkpoint_events: usize = plain("CHECKPOINT_EVERY_EVENTS", "1000", form::number(1..=100_000));
+        /// After how many seconds at the latest, where there are new events. What nobody has signed yet can be changed unnoticed by whoever can change the database.
+        checkpoint_time: Duration = plain("CHECKPOINT_EVERY_SECONDS", "60", form::span(SECONDS, 1..=86_400));
+        /// A file that each checkpoint is added to, as a line of JSON, for a copy outside the database: on another disk, or taken away by what ships logs. `portcullis audit verify` compares it.
+        checkpoint_file: Option<PathBuf> = derived("CHECKPOINT_FILE", "none", form::file());
+    }
     "Logs" {
         /// Which log lines are written.
         log_level: Targets = plain("LOG_LEVEL", "info", form::log_level());

@@ -3,6 +3,7 @@
 
 mod broker;
 mod mailer;
+mod notary;
 mod patience;
 
 use std::{sync::Arc, time::Duration};
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 pub(crate) use broker::BrokerSubscription;
 pub(crate) use mailer::MailerSubscription;
+pub(crate) use notary::NotarySubscription;
 
 use self::patience::{MAX_TRIES, Patience};
 use crate::{causes::chain, metric::Delivered};

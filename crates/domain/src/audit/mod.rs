@@ -1,14 +1,21 @@
-//! Checks that nobody has changed the log: every stream's hash chain from its first event to its head.
+//! Checks that nobody has changed the log: every stream's hash chain from its first event to its head, and what the notary's checkpoints say.
 
 mod access;
+pub mod document;
+mod evidence;
+mod export;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 pub use access::{Access, Accessed};
+pub use evidence::Evidence;
+pub use export::{ExportError, export_log};
 
 use crate::{
+    checkpoint::{CheckpointFinding, Leaf, SignedCheckpoint},
     event::{Event, EventHash, StreamKind, Version},
     id::{EventId, StreamId},
     port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
@@ -23,6 +30,12 @@ pub struct AuditReport {
     pub events: u64,
     /// Streams checked.
     pub streams: u64,
+    /// Checkpoints that agree with them.
+    pub checkpoints: u64,
+    /// Events that a checkpoint covers.
+    pub covered: u64,
+    /// When the newest checkpoint was made.
+    pub checked_until: Option<DateTime<Utc>>,
 }
 
 /// The log does not add up, or could not be read.
@@ -31,9 +44,33 @@ pub enum AuditError {
     /// Somebody changed it; the first bad event in the log's order.
     #[error("{0}")]
     Broken(Finding),
+    /// Somebody changed a checkpoint.
+    #[error(transparent)]
+    Checkpoint(CheckpointFinding),
+    /// The end of the log is missing.
+    #[error("{0}")]
+    Cut(Cut),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The end of the log is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "event number {}, {}: the end of the log was cut off: checkpoint {checkpoint} saw {missing} more",
+    .present + 1,
+    .after.map_or_else(|| "the first".to_owned(), |id| format!("after event {id}"))
+)]
+pub struct Cut {
+    /// How many events there still are.
+    pub present: u64,
+    /// The last of them.
+    pub after: Option<EventId>,
+    /// How many more there were at least.
+    pub missing: u64,
+    /// Which checkpoint saw them.
+    pub checkpoint: u64,
 }
 
 /// The first thing that does not add up.
@@ -71,13 +108,39 @@ pub enum Reason {
     /// Events of a stream that has no head.
     #[error("the stream has events but no head")]
     NoHead,
+    /// The notary saw others between it and the one before it.
+    #[error("{count} before it are missing that checkpoint {checkpoint} saw there")]
+    Missing {
+        /// How many.
+        count: u64,
+        /// Which checkpoint.
+        checkpoint: u64,
+    },
+    /// The notary saw another one in its place.
+    #[error("it is not what checkpoint {checkpoint} saw there: it was added, or put in the place of another")]
+    Unseen {
+        /// Which checkpoint.
+        checkpoint: u64,
+    },
+}
+
+impl Finding {
+    /// What is wrong with an event.
+    pub fn about(event: &Event, reason: Reason) -> Self {
+        Self { stream: event.stream, version: event.version, event: Some(event.event.id), reason }
+    }
 }
 
 /// The audit's state while it walks the log.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Auditor {
     streams: HashMap<StreamId, Tail>,
     events: u64,
+    last: Option<EventId>,
+    /// What a checkpoint says that comes next.
+    expected: VecDeque<Leaf>,
+    checkpoint: u64,
+    covered: u64,
 }
 
 /// The newest event of a stream that was checked.
@@ -109,13 +172,59 @@ impl Auditor {
             None
         };
         if let Some(reason) = reason {
-            let event_id = Some(event.event.id);
-            return Err(Finding { stream: event.stream, version: event.version, event: event_id, reason });
+            return Err(Finding::about(event, reason));
         }
         let kind = Some(event.stream_kind);
         *tail = Tail { version: event.version, hash: event.hash, position: event.position, kind };
         self.events += 1;
+        self.last = Some(event.event.id);
         Ok(())
+    }
+
+    /// Checks the next event of the feed, also against what the notary saw there.
+    pub fn check_item(&mut self, item: &FeedItem) -> Result<(), Finding> {
+        self.check(&item.event)?;
+        let Some(seen) = self.expected.pop_front() else { return Ok(()) };
+        self.covered += 1;
+        let leaf = item.leaf();
+        if leaf == seen {
+            return Ok(());
+        }
+        let checkpoint = self.checkpoint;
+        let later = self.expected.iter().zip(1..).find(|(expected, _)| **expected == leaf);
+        let reason = match later {
+            Some((_, count)) => Reason::Missing { count, checkpoint },
+            None => Reason::Unseen { checkpoint },
+        };
+        Err(Finding::about(&item.event, reason))
+    }
+
+    /// What comes next is what this checkpoint covers, and the one before it does not.
+    pub fn expect(&mut self, signed: &SignedCheckpoint) {
+        self.expected.extend(&signed.leaves);
+        self.checkpoint = signed.checkpoint.number;
+    }
+
+    /// Whether more events must come, because a checkpoint saw them.
+    pub fn is_expecting(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
+    /// At the end of the log: that nothing is missing which a checkpoint saw.
+    pub fn check_end(&self) -> Result<(), Cut> {
+        match self.expected.len() as u64 {
+            0 => Ok(()),
+            missing => {
+                let (present, after, checkpoint) = (self.events, self.last, self.checkpoint);
+                Err(Cut { present, after, missing, checkpoint })
+            }
+        }
+    }
+
+    /// How many events were checked, on how many streams, and how many of them a checkpoint covers.
+    pub fn report(&self) -> AuditReport {
+        let (events, covered, streams) = (self.events, self.covered, self.streams.len() as u64);
+        AuditReport { events, streams, covered, ..AuditReport::default() }
     }
 
     /// Whether the events checked so far end just where this head does.
@@ -139,25 +248,30 @@ impl Auditor {
     }
 }
 
-/// Checks the whole log: each event's hash, each stream's versions, and that no stream's tail was cut. Needs no key, and
-/// writers may go on meanwhile.
-pub async fn verify_log(store: &dyn EventStore) -> Result<AuditReport, AuditError> {
+/// Checks the whole log: each event's hash, each stream's versions, that no stream's tail was cut, and that everything is as the evidence
+/// says. Needs no key but for the signatures of checkpoints, and writers may go on meanwhile.
+pub async fn verify_log(store: &dyn EventStore, evidence: Evidence<'_>) -> Result<AuditReport, AuditError> {
     // Heads first: whatever they say now must be in the log that is read after.
     let mut pending = all_heads(store).await?;
     let heads = pending.clone();
     let mut auditor = Auditor::default();
+    let mut evidence = evidence.walk();
     let mut cursor = FeedCursor::START;
     loop {
+        // Before the events that it covers: whatever it saw must be there then.
+        evidence.advance(&mut auditor).await?;
         let items = store.read_feed(cursor, PAGE).await?;
         let Some(last) = items.last() else { break };
         cursor = last.cursor;
-        for FeedItem { event, .. } in &items {
-            auditor.check(event).map_err(AuditError::Broken)?;
-            if pending.get(&event.stream).is_some_and(|head| auditor.ends_at(head)) {
-                pending.remove(&event.stream);
+        for item in &items {
+            evidence.advance(&mut auditor).await?;
+            auditor.check_item(item).map_err(AuditError::Broken)?;
+            if pending.get(&item.event.stream).is_some_and(|head| auditor.ends_at(head)) {
+                pending.remove(&item.event.stream);
             }
         }
     }
+    auditor.check_end().map_err(AuditError::Cut)?;
     if let Some(head) = pending.into_values().min_by_key(|head| head.stream) {
         return Err(AuditError::Broken(Finding {
             stream: head.stream,
@@ -173,7 +287,8 @@ pub async fn verify_log(store: &dyn EventStore) -> Result<AuditReport, AuditErro
             auditor.check_head(*stream, head.as_ref()).map_err(AuditError::Broken)?;
         }
     }
-    Ok(AuditReport { events: auditor.events, streams: auditor.streams.len() as u64 })
+    let (checkpoints, checked_until) = evidence.finish()?;
+    Ok(AuditReport { checkpoints, checked_until, ..auditor.report() })
 }
 
 async fn all_heads(store: &dyn EventStore) -> Result<HashMap<StreamId, StreamHead>, StoreError> {
@@ -184,5 +299,80 @@ async fn all_heads(store: &dyn EventStore) -> Result<HashMap<StreamId, StreamHea
         let Some(last) = page.last() else { return Ok(heads) };
         after = Some(last.stream);
         heads.extend(page.into_iter().map(|head| (head.stream, head)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        checkpoint::{Tally, Tip},
+        testing::{PlainKeys, feed},
+    };
+
+    /// A checkpoint of so many events, and an auditor that goes by it.
+    fn expecting(count: u64) -> Auditor {
+        let mut tally = Tally::after(&Tip::START);
+        for item in &feed(count) {
+            tally.add(item).expect("whole");
+        }
+        let signed = tally.sign(&PlainKeys::new(1), DateTime::UNIX_EPOCH).expect("new events");
+        let mut auditor = Auditor::default();
+        auditor.expect(&signed);
+        auditor
+    }
+
+    fn check(mut auditor: Auditor, items: &[FeedItem]) -> Result<Auditor, Finding> {
+        items.iter().try_for_each(|item| auditor.check_item(item))?;
+        Ok(auditor)
+    }
+
+    #[test]
+    fn a_log_that_is_as_the_notary_saw_it_is_intact_and_may_go_on() {
+        let auditor = check(expecting(9), &feed(12)).expect("intact");
+        assert_eq!(auditor.check_end(), Ok(()));
+        assert_eq!((auditor.report().events, auditor.report().covered), (12, 9));
+    }
+
+    #[test]
+    fn the_end_of_the_log_cannot_be_cut_off() {
+        let items = feed(9);
+        let cut = check(expecting(9), &items[..7]).expect("intact so far").check_end().expect_err("cut");
+        let after = Some(items[6].event.event.id);
+        assert_eq!(cut, Cut { present: 7, after, missing: 2, checkpoint: 1 });
+    }
+
+    /// As whoever knows the program does it: with every chain computed anew.
+    #[test]
+    fn a_stream_that_was_chained_anew_is_found_at_the_event_that_differs() {
+        let mut items = feed(9);
+        let mut head = items[0].event.prev_hash;
+        let stream = items[3].event.stream;
+        for item in items.iter_mut().filter(|item| item.event.stream == stream) {
+            let Event { position, stream, stream_kind, version, event, .. } = item.event.clone();
+            let mut event = event;
+            event.schema_version += u32::from(position > 3);
+            item.event = Event::chained(event, position, stream, stream_kind, version, head);
+            head = item.event.hash;
+        }
+        let finding = check(expecting(9), &items).expect_err("found");
+        assert_eq!(finding, Finding::about(&items[3].event, Reason::Unseen { checkpoint: 1 }));
+    }
+
+    #[test]
+    fn events_that_are_missing_are_found_where_they_were() {
+        let mut items = feed(9);
+        // The newest of its stream: its chain does not miss it.
+        items.remove(7);
+        let finding = check(expecting(9), &items).expect_err("found");
+        assert_eq!(finding, Finding::about(&items[7].event, Reason::Missing { count: 1, checkpoint: 1 }));
+    }
+
+    #[test]
+    fn an_event_in_another_transaction_is_not_where_the_notary_saw_it() {
+        let mut items = feed(9);
+        items[4].cursor.transaction += 1;
+        let finding = check(expecting(9), &items).expect_err("found");
+        assert_eq!(finding, Finding::about(&items[4].event, Reason::Unseen { checkpoint: 1 }));
     }
 }

@@ -2,6 +2,7 @@
 //! it is enforced by a case of the contract kit (`portcullis-contract`) that anybody can run on an adapter of their own.
 
 mod attempt_counter;
+mod checkpoint;
 mod clock;
 mod entropy;
 mod event_store;
@@ -18,6 +19,7 @@ mod token;
 use thiserror::Error;
 
 pub use attempt_counter::{AttemptCounters, Attempts};
+pub use checkpoint::{CheckpointSigner, CheckpointVerifier, Checkpoints, PublicKey, SignatureError};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use event_store::{EventStore, FeedCursor, FeedItem, StreamHead};

@@ -1,10 +1,12 @@
 //! Test support: given/when/then over events, a clock that is set by hand, a seeded source of randomness.
 
+mod checkpoint;
 mod clock;
 mod entropy;
 mod given;
 mod given_company;
 
+pub use checkpoint::{PlainKeys, feed};
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
 pub use given::{Given, Outcome, created, given};

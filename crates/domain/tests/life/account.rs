@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::{
     Policy,
-    audit::{AuditError, AuditReport, verify_log},
+    audit::{AuditError, AuditReport, Evidence, verify_log},
     caller::Permission,
     commit::{Commit, CommitError, Committed},
     event::{Event, StreamKind, Version},
@@ -341,8 +341,8 @@ async fn the_log_of_ordinary_life_verifies() {
     let world = World::open();
     world.signed_in().await;
     world.register("other@example.com", None).await.expect("registers");
-    let report = verify_log(world.memory.as_ref()).await.expect("intact");
-    assert_eq!(report, AuditReport { events: 3, streams: 2 });
+    let report = verify_log(world.memory.as_ref(), Evidence::default()).await.expect("intact");
+    assert_eq!(report, AuditReport { events: 3, streams: 2, ..AuditReport::default() });
 }
 
 #[tokio::test]
@@ -354,7 +354,8 @@ async fn a_head_that_was_set_back_or_renamed_is_found() {
     let set_back = StreamHead { version: 1, hash: first.hash, ..head };
     let renamed = StreamHead { kind: StreamKind::Company, ..head };
     for lie in [set_back, renamed] {
-        let refused = verify_log(&LyingHead { memory: Arc::clone(&world.memory), lie }).await;
+        let refused =
+            verify_log(&LyingHead { memory: Arc::clone(&world.memory), lie }, Evidence::default()).await;
         assert!(matches!(refused, Err(AuditError::Broken(_))), "{lie:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use portcullis_domain::{
-    audit::verify_log,
+    audit::{Evidence, verify_log},
     caller::{Caller, Origin, Role},
     commit::{Append, Claim, ClaimKey, Commit, Expected, RowChange},
     company::{Company, CompanyCreated, CompanyEvent, Departure, Member, MemberRole, MemberStatus},
@@ -115,7 +115,7 @@ async fn after_an_erasure_nothing_of_the_person_is_found_and_the_log_is_whole() 
         let read = UserEvent::read(&event.event, key.as_ref()).expect("reads");
         assert_eq!(read.personal(), None, "{read:?}");
     }
-    let report = verify_log(world.memory.as_ref()).await.expect("intact");
+    let report = verify_log(world.memory.as_ref(), Evidence::default()).await.expect("intact");
     assert_eq!(report.events, world.log().await.len() as u64);
 }
 
@@ -318,7 +318,7 @@ async fn whatever_races_with_an_erasure_came_before_it_or_finds_nobody() {
             let history = world.history(jane.user).await;
             assert_eq!(history.len(), before + 1 + usize::from(was_done), "{race:?}");
             assert_eq!(history.last().expect("events").event.event_type.as_str(), "user.deleted");
-            verify_log(world.memory.as_ref()).await.expect("intact");
+            verify_log(world.memory.as_ref(), Evidence::default()).await.expect("intact");
         }
     }
 }
@@ -435,7 +435,7 @@ async fn a_company_is_closed_with_the_erasure_of_its_last_member_and_its_number_
     let take = Claim::Take { key, owner: Uuid::from_u128(5) };
     let commit = Commit { claims: vec![take], ..Commit::default() };
     world.memory.commit(commit).await.expect("the number is free");
-    verify_log(world.memory.as_ref()).await.expect("intact");
+    verify_log(world.memory.as_ref(), Evidence::default()).await.expect("intact");
 }
 
 /// All of a person's events, as their copy has them.

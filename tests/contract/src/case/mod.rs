@@ -2,6 +2,8 @@
 
 pub(crate) mod access;
 pub(crate) mod attempt_counter;
+pub(crate) mod checkpoint;
+pub(crate) mod checkpoint_keys;
 pub(crate) mod company;
 pub(crate) mod credential;
 pub(crate) mod event_store;

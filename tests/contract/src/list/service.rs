@@ -182,3 +182,22 @@ contract! {
         instances_count_together,
     ]
 }
+
+contract! {
+    /// The cases of `CheckpointSigner`.
+    checkpoint_signer_contract, checkpoint_signer, crate::case::checkpoint_keys:
+    "What it signs verifies under its key's id, with the public keys alone." => [
+        what_is_signed_verifies,
+        what_is_signed_verifies_with_the_public_keys_alone,
+    ]
+}
+
+contract! {
+    /// The cases of `CheckpointVerifier`.
+    checkpoint_verifier_contract, checkpoint_verifier, crate::case::checkpoint_keys:
+    "Other bytes and another signature are `Invalid`; a key that it does not have is `UnknownKey`." => [
+        other_bytes_are_invalid,
+        another_signature_is_invalid,
+        a_strangers_key_is_unknown,
+    ]
+}

@@ -3,6 +3,7 @@
 
 mod account_fault;
 mod account_store;
+mod checkpoint_fault;
 mod commit_fault;
 mod end_fault;
 mod feed_fault;

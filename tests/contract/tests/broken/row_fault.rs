@@ -105,7 +105,7 @@ struct UncountedInsert;
 #[async_trait]
 impl Fault for UncountedInsert {
     async fn insert(&self, memory: &Memory, key: SealedSigningKey) -> Result<bool, StoreError> {
-        memory.insert(key).await?;
+        SigningKeys::insert(memory, key).await?;
         Ok(true)
     }
 }

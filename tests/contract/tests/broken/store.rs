@@ -7,14 +7,15 @@ use chrono::{DateTime, Utc};
 use portcullis_contract::{StoreHarness, StorePorts};
 use portcullis_domain::{
     audit::Access,
+    checkpoint::SignedCheckpoint,
     commit::{Commit, CommitError, Committed},
     company::{Member, Membership},
     event::{Event, Version},
     id::{AccessId, CompanyId, EventId, LoginAttemptId, OneTimeCodeId, SessionId, StreamId, UserId},
     key_ring::SealedSigningKey,
     port::{
-        Accesses, DeadLetter, EventStore, FeedCursor, FeedItem, Invitations, LoginHistory, Members,
-        OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, StreamHead,
+        Accesses, Checkpoints, DeadLetter, EventStore, FeedCursor, FeedItem, Invitations, LoginHistory,
+        Members, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, StreamHead,
         SubscriptionState, Subscriptions, UserCount, UserCursor, UserQuery, Users,
     },
     session::{LoginAttempt, Session},
@@ -168,7 +169,24 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
     }
 
     async fn insert(&self, memory: &Memory, key: SealedSigningKey) -> Result<bool, StoreError> {
-        memory.insert(key).await
+        SigningKeys::insert(memory, key).await
+    }
+
+    async fn list_checkpoints(
+        &self,
+        memory: &Memory,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<SignedCheckpoint>, StoreError> {
+        Checkpoints::list(memory, after, limit).await
+    }
+
+    async fn insert_checkpoint(
+        &self,
+        memory: &Memory,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<bool, StoreError> {
+        Checkpoints::insert(memory, checkpoint).await
     }
 
     async fn lease(
@@ -232,6 +250,7 @@ impl<F: Fault> StoreHarness for Store<F> {
             subject_keys: self.0.memory.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
+            checkpoints: self.0.clone(),
         }
     }
 }
@@ -322,6 +341,21 @@ impl<F: Fault> SigningKeys for Faulty<F> {
 
     async fn insert(&self, key: SealedSigningKey) -> Result<bool, StoreError> {
         self.fault.insert(&self.memory, key).await
+    }
+}
+
+#[async_trait]
+impl<F: Fault> Checkpoints for Faulty<F> {
+    async fn newest(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
+        Ok(self.fault.list_checkpoints(&self.memory, 0, usize::MAX).await?.pop())
+    }
+
+    async fn list(&self, after: u64, limit: usize) -> Result<Vec<SignedCheckpoint>, StoreError> {
+        self.fault.list_checkpoints(&self.memory, after, limit).await
+    }
+
+    async fn insert(&self, checkpoint: &SignedCheckpoint) -> Result<bool, StoreError> {
+        self.fault.insert_checkpoint(&self.memory, checkpoint).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rows that reads are served from: one file a port.
 
 mod access;
+mod checkpoint;
 mod company;
 mod credential;
 mod invitation;

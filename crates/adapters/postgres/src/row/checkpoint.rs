@@ -1,0 +1,113 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Binary, Text, Timestamptz},
+};
+use diesel_async::RunQueryDsl;
+use portcullis_domain::{
+    checkpoint::{Checkpoint, CheckpointHash, Leaf, RunningHash, Signature, SignedCheckpoint},
+    port::{Checkpoints, FeedCursor, StoreError},
+};
+
+use crate::{
+    Postgres,
+    column::{RowName, stored_number},
+    detached,
+    error::engine,
+    schema::checkpoints,
+    statement::Cached,
+};
+
+/// Where the number is the next one. Of two that race, the table's key lets one in.
+const INSERT: &str = "INSERT INTO checkpoints
+    (number, transaction_id, position, event_count, running_hash, previous, made_at, key_id, signature, leaves)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+    WHERE $1 = coalesce((SELECT max(number) FROM checkpoints), 0) + 1
+    ON CONFLICT (number) DO NOTHING";
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = checkpoints, check_for_backend(diesel::pg::Pg))]
+struct CheckpointRow {
+    number: i64,
+    transaction_id: i64,
+    position: i64,
+    event_count: i64,
+    running_hash: Vec<u8>,
+    previous: Vec<u8>,
+    made_at: DateTime<Utc>,
+    key_id: String,
+    signature: Vec<u8>,
+    leaves: Vec<u8>,
+}
+
+#[async_trait]
+impl Checkpoints for Postgres {
+    async fn newest(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
+        let newest = checkpoints::table.order(checkpoints::number.desc()).limit(1);
+        let query = newest.select(CheckpointRow::as_select());
+        let row = query.first(&mut self.connection().await?).await.optional().map_err(engine)?;
+        row.map(SignedCheckpoint::try_from).transpose()
+    }
+
+    async fn list(&self, after: u64, limit: usize) -> Result<Vec<SignedCheckpoint>, StoreError> {
+        let query = checkpoints::table
+            .filter(checkpoints::number.gt(stored_number(after)))
+            .order(checkpoints::number)
+            .limit(stored_number(limit))
+            .select(CheckpointRow::as_select());
+        let rows = query.load(&mut self.connection().await?).await.map_err(engine)?;
+        rows.into_iter().map(SignedCheckpoint::try_from).collect()
+    }
+
+    async fn insert(&self, checkpoint: &SignedCheckpoint) -> Result<bool, StoreError> {
+        let SignedCheckpoint { checkpoint, signature, leaves } = checkpoint;
+        let Checkpoint { number, cursor, count, running_hash, previous, made_at, key_id } = checkpoint;
+        let leaves: Vec<u8> = leaves.iter().flat_map(Leaf::as_bytes).copied().collect();
+        let statement = sql_query(INSERT)
+            .bind::<BigInt, _>(stored_number(*number))
+            .bind::<BigInt, _>(stored_number(cursor.transaction))
+            .bind::<BigInt, _>(stored_number(cursor.position))
+            .bind::<BigInt, _>(stored_number(*count))
+            .bind::<Binary, _>(running_hash.as_bytes().to_vec())
+            .bind::<Binary, _>(previous.as_bytes().to_vec())
+            .bind::<Timestamptz, _>(*made_at)
+            .bind::<Text, _>(key_id.clone())
+            .bind::<Binary, _>(signature.as_bytes().to_vec())
+            .bind::<Binary, _>(leaves);
+        let mut connection = self.connection().await?;
+        detached(async move { Ok(Cached(statement).execute(&mut connection).await.map_err(engine)? == 1) })
+            .await
+    }
+}
+
+impl TryFrom<CheckpointRow> for SignedCheckpoint {
+    type Error = StoreError;
+
+    fn try_from(row: CheckpointRow) -> Result<Self, StoreError> {
+        let name = RowName::new("checkpoints", format!("number {}", row.number));
+        let signature = row.signature.as_slice().try_into();
+        let signature = signature.map_err(|_| name.corrupt("signature has another length"))?;
+        let (leaves, rest) = row.leaves.as_chunks::<32>();
+        if !rest.is_empty() {
+            return Err(name.corrupt("leaves have another length"));
+        }
+        Ok(Self {
+            checkpoint: Checkpoint {
+                number: name.count("number", row.number)?,
+                cursor: FeedCursor {
+                    transaction: name.count("transaction_id", row.transaction_id)?,
+                    position: name.count("position", row.position)?,
+                },
+                count: name.count("event_count", row.event_count)?,
+                running_hash: RunningHash::new(*name.hash("running_hash", &row.running_hash)?.as_bytes()),
+                previous: CheckpointHash::new(*name.hash("previous", &row.previous)?.as_bytes()),
+                made_at: row.made_at,
+                key_id: row.key_id,
+            },
+            signature: Signature::new(signature),
+            leaves: leaves.iter().copied().map(Leaf::new).collect(),
+        })
+    }
+}

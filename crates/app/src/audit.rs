@@ -1,0 +1,105 @@
+//! The log for whoever audits it: opened for reading alone, exported, and the keys that its checkpoints are signed with.
+
+use std::{io, sync::Arc};
+
+use portcullis_domain::{
+    audit::{ExportError, document::Header, export_log},
+    checkpoint::{Cadence, Notary, NotaryError, SignedCheckpoint, Tip},
+    key_ring::{KeyRingError, open_key_ring},
+    port::{CheckpointVerifier, Checkpoints, Clock, EventStore, PublicKey, SigningKeys},
+};
+use portcullis_memory::{OsEntropy, SystemClock};
+use portcullis_paseto::{CheckpointKeys, PublicCheckpointKeys, PublicKeyError};
+use thiserror::Error;
+
+use crate::{
+    checkpoint_keys::{KeySource, KeySourceError},
+    config::Config,
+    master_key,
+    stack::Stack,
+};
+
+/// A log, opened for reading alone, beside running servers; nothing was made.
+pub struct Log {
+    /// Its events.
+    pub events: Arc<dyn EventStore>,
+    /// The notary's checkpoints.
+    pub checkpoints: Arc<dyn Checkpoints>,
+    pub(crate) signing_keys: Arc<dyn SigningKeys>,
+}
+
+/// The log was not exported.
+#[derive(Debug, Error)]
+pub enum AuditExportError {
+    /// What there is cannot be signed.
+    #[error(transparent)]
+    Notary(#[from] NotaryError),
+    /// There is nothing to sign it with.
+    #[error(transparent)]
+    Keys(#[from] KeySourceError),
+    /// It could not be read or written.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+}
+
+impl Log {
+    /// The service's own keys, where this process has its master key; or else why they are not at hand.
+    pub async fn own_keys(&self, config: &Config) -> Result<Arc<dyn CheckpointVerifier>, String> {
+        let master_key = match &config.master_key {
+            Some(key) => key.clone(),
+            None => match master_key::find(&config.data_dir) {
+                Ok(Some(key)) => key,
+                Ok(None) => return Err("there is no master key".to_owned()),
+                Err(error) => return Err(error.to_string()),
+            },
+        };
+        // An empty ring would be filled, and this is for reading alone.
+        let sealed = self.signing_keys.list().await.map_err(|error| error.to_string())?;
+        if sealed.is_empty() {
+            return Err("there is no signing key yet".to_owned());
+        }
+        let ring =
+            open_key_ring(self.signing_keys.as_ref(), &master_key, &OsEntropy, SystemClock.now()).await;
+        let keys = ring.map_err(|error: KeyRingError| error.to_string())?;
+        let newest = keys.last().ok_or("there is no signing key yet")?;
+        let keys = CheckpointKeys::new(newest, &keys).map_err(|error| error.to_string())?;
+        Ok(Arc::new(keys))
+    }
+}
+
+/// Keys to trust, from the text of a file: one a line; what comes after the key, empty lines and lines that begin with `#` say nothing.
+pub fn trusted_keys(text: &str) -> Result<Arc<dyn CheckpointVerifier>, PublicKeyError> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let keys = lines.filter_map(|line| line.split_whitespace().next());
+    Ok(Arc::new(PublicCheckpointKeys::parse(keys)?))
+}
+
+impl Stack {
+    /// The keys that check the service's signatures.
+    pub async fn public_keys(&self) -> Result<Vec<PublicKey>, KeySourceError> {
+        Ok(self.key_source().load().await?.public_keys())
+    }
+
+    /// Signs all of the log that there is, and writes it line by line; returns what the export says of itself.
+    pub async fn export_log(
+        &self,
+        config: &Config,
+        write: &mut (dyn FnMut(&str) -> io::Result<()> + Send),
+    ) -> Result<Header, AuditExportError> {
+        let ports = self.identity.ports();
+        let (events, checkpoints) = (Arc::clone(&ports.events), self.checkpoints());
+        let keys = self.key_source().load().await?;
+        let cadence = Cadence { events: config.checkpoint_events, time: config.checkpoint_time };
+        let mut notary =
+            Notary::new(Arc::clone(&events), Arc::clone(&checkpoints), Arc::clone(&ports.clock), cadence);
+        let newest = notary.catch_up(&keys).await?;
+        let tip = newest.as_ref().map_or(Tip::START, SignedCheckpoint::tip);
+        let header = Header::sign(&keys, &tip, ports.clock.now());
+        export_log(events.as_ref(), checkpoints.as_ref(), &header, write).await?;
+        Ok(header)
+    }
+
+    pub(crate) fn key_source(&self) -> KeySource {
+        KeySource { identity: self.identity.clone(), signing_keys: self.signing_keys() }
+    }
+}

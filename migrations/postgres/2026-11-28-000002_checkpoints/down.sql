@@ -1,0 +1,2 @@
+DROP TABLE checkpoints;
+DROP FUNCTION refuse_change_of_checkpoints();
