@@ -8,9 +8,10 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use crate::{
     config::{Config, ConfigError},
     http,
+    mail::MailCopies,
     metric::{watch_dependencies, watch_population, watch_subscriptions},
     server,
-    stack::Stack,
+    stack::{Stack, mail_folder},
     subscription::{NotarySubscription, Subscription},
     upkeep::{Retention, keep_up},
 };
@@ -38,6 +39,7 @@ impl App {
             stack.dependencies(),
             Arc::clone(&stack.metrics),
             gate(config, &stack),
+            MailCopies { folder: mail_folder(config) },
             config.console.then_some(&config.app_name),
         );
         let ports = stack.identity.ports();

@@ -9,17 +9,16 @@ use std::sync::Arc;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use self::person::{EULALIA, OTTOKAR};
+use self::person::{EULALIA, LAST_PASSWORD, OTTOKAR, SETTINGS};
 use crate::{
     client::{Client, PASSWORD, Tokens},
-    limits::PROXIED,
     race::{at_once, clients, intact},
     server::Server,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_a_file_with_everything_on_the_person_and_nothing_on_others() {
-    let server = Server::start_with(&[PROXIED]);
+    let server = Server::start_with(&SETTINGS);
     let client = Client::of(&server);
     let admin = client.admin(&server, "admin@example.com").await;
     let life = OTTOKAR.live(&server, &client, &admin).await;
@@ -68,7 +67,7 @@ async fn a_copy_is_a_file_with_everything_on_the_person_and_nothing_on_others() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_erased_is_gone_at_once_and_needed_the_password_for_it() {
-    let server = Server::start_with(&[PROXIED]);
+    let server = Server::start_with(&SETTINGS);
     let client = Client::of(&server);
     let admin = client.admin(&server, "admin@example.com").await;
     let life = OTTOKAR.live(&server, &client, &admin).await;
@@ -79,7 +78,7 @@ async fn whoever_is_erased_is_gone_at_once_and_needed_the_password_for_it() {
     }
     let unknown_field = Some(json!({"password": PASSWORD, "reason": "none"}));
     OTTOKAR.erase(&client, &life, unknown_field).await.expect_error(400, "COMMON_9001");
-    let answer = OTTOKAR.erase(&client, &life, Some(json!({"password": PASSWORD}))).await;
+    let answer = OTTOKAR.erase(&client, &life, Some(json!({"password": LAST_PASSWORD}))).await;
     assert!(answer.expect(200)["message"].is_string());
 
     client.get("/users/me", &life.tokens.access).await.expect_error(401, "USER_1006");

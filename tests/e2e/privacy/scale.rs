@@ -1,18 +1,12 @@
 //! PostgreSQL and Redis: the rows at once, the files once they are scrubbed.
 
-use std::{
-    fmt::Write as _,
-    io::{BufRead, BufReader, Write},
-    net::TcpStream,
-};
+use std::{io::BufReader, net::TcpStream};
 
-use reqwest::Url;
 use serde_json::json;
 
-use super::person::{BARNABAS, CORNELIA, Person, crowd};
+use super::person::{BARNABAS, CORNELIA, LAST_PASSWORD, Person, SETTINGS, crowd};
 use crate::{
-    client::{Client, PASSWORD},
-    limits::PROXIED,
+    client::Client,
     race::intact,
     server::Server,
     stack::{self, Place},
@@ -70,29 +64,6 @@ async fn marks_in_statistics(place: &Place, marks: &[&str]) -> Vec<Vec<String>> 
     place.query(&sql).await
 }
 
-/// Sends Redis a command whose answer is one line.
-fn ask_redis(connection: &mut BufReader<TcpStream>, words: &[&str]) -> String {
-    let mut command = format!("*{}\r\n", words.len());
-    for word in words {
-        write!(command, "${}\r\n{word}\r\n", word.len()).expect("a text takes it");
-    }
-    connection.get_mut().write_all(command.as_bytes()).expect("Redis reads");
-    let mut line = String::new();
-    connection.read_line(&mut line).expect("Redis answers");
-    assert!(!line.starts_with('-'), "{line}");
-    line.trim_end().to_owned()
-}
-
-fn redis() -> BufReader<TcpStream> {
-    let url: Url = stack::redis().parse().expect("a URL");
-    let address = (url.host_str().expect("a host"), url.port().unwrap_or(6379));
-    let mut connection = BufReader::new(TcpStream::connect(address).expect("Redis answers"));
-    if let Some(password) = url.password() {
-        ask_redis(&mut connection, &["AUTH", password]);
-    }
-    connection
-}
-
 /// How many keys hold a mark, in their name or in what they keep.
 fn redis_keys_with(connection: &mut BufReader<TcpStream>, mark: &str) -> String {
     const LOOK: &str = "
@@ -108,7 +79,7 @@ fn redis_keys_with(connection: &mut BufReader<TcpStream>, mark: &str) -> String 
             end
         end
         return found";
-    ask_redis(connection, &["EVAL", LOOK, "0", mark])
+    stack::ask_redis(connection, &["EVAL", LOOK, "0", mark])
 }
 
 /// What is looked for would be found.
@@ -130,7 +101,7 @@ async fn no_byte_of_postgres_holds_anything_of_the_erased_once_it_is_scrubbed() 
     let place = Place::new();
     let settings = place.settings();
     let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let server = Server::start_on(&[&settings[..], &[PROXIED]].concat());
+    let server = Server::start_on(&[&settings[..], &SETTINGS].concat());
     let client = Client::of(&server);
     let admin = client.admin(&server, "admin@example.com").await;
     crowd(&client, "before", 30).await;
@@ -142,7 +113,7 @@ async fn no_byte_of_postgres_holds_anything_of_the_erased_once_it_is_scrubbed() 
         expect_all_of(&place, person).await;
     }
 
-    BARNABAS.erase(&client, &own, Some(json!({"password": PASSWORD}))).await.expect(200);
+    BARNABAS.erase(&client, &own, Some(json!({"password": LAST_PASSWORD}))).await.expect(200);
     client.delete(&format!("/users/{}", by_admin.id), &admin.access).await.expect(200);
     let marks = [BARNABAS.marks, CORNELIA.marks].concat();
     assert_eq!(marks_in_rows(&place, &marks).await, NOWHERE, "at once");
@@ -151,12 +122,16 @@ async fn no_byte_of_postgres_holds_anything_of_the_erased_once_it_is_scrubbed() 
     assert!(scrubbed.status.success(), "{}", String::from_utf8_lossy(&scrubbed.stderr));
     assert_eq!(marks_in_files(&place, &marks).await, NOWHERE);
     assert_eq!(marks_in_statistics(&place, &marks).await, NOWHERE);
-    let mut redis = redis();
-    ask_redis(&mut redis, &["HSET", "privacy-probe", "agent", "of probeweise"]);
+    let mut redis = stack::redis_connection();
+    stack::ask_redis(&mut redis, &["HSET", "privacy-probe", "agent", "of probeweise"]);
     assert_eq!(redis_keys_with(&mut redis, "probeweise"), ":1", "it would be found");
-    ask_redis(&mut redis, &["DEL", "privacy-probe"]);
+    stack::ask_redis(&mut redis, &["DEL", "privacy-probe"]);
     for mark in marks {
         assert_eq!(redis_keys_with(&mut redis, mark), ":0", "{mark}");
+    }
+    for person in [&BARNABAS, &CORNELIA] {
+        assert_eq!(server.mails(person.email), [""; 0], "mails are files here, and gone");
+        person.expect_unnamed_in(&server.log());
     }
     intact(&server);
     client.register(BARNABAS.email).await.expect(201);

@@ -43,7 +43,7 @@ fn write_part(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A name is durable once its folder is. Only Unix opens folders, and only there is it needed.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

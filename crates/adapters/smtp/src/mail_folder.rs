@@ -1,12 +1,16 @@
 use std::{
-    fmt, io,
+    fmt, fs,
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use async_trait::async_trait;
 use lettre::{address::AddressError, message::Mailbox};
-use portcullis_domain::port::{Clock, Entropy, Mail, MailError, Mailer};
+use portcullis_domain::{
+    port::{Clock, Entropy, Mail, MailError, Mailer},
+    value::Email,
+};
 use thiserror::Error;
 use tracing::info;
 
@@ -59,6 +63,46 @@ impl MailFolder {
     pub fn path(&self) -> &Path {
         &self.folder
     }
+
+    /// Deletes every mail to an address, in any letter case, from a folder of mails, and says how many there were. In a folder that is
+    /// not there is none.
+    pub fn forget(folder: &Path, address: &Email) -> io::Result<usize> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let (wanted, mut forgotten) = (address.folded(), 0);
+        for entry in entries {
+            let path = entry?.path();
+            let is_mail = path.extension().is_some_and(|ending| ending == "eml");
+            if is_mail && recipient(&path)?.is_some_and(|to| Email::new(to).folded() == wanted) {
+                fs::remove_file(&path)?;
+                forgotten += 1;
+            }
+        }
+        file::sync_folder(folder)?;
+        Ok(forgotten)
+    }
+}
+
+/// Whom a mail is to, by its header; nobody where it is gone by now.
+fn recipient(path: &Path) -> io::Result<Option<String>> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for line in BufReader::new(file).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).trim_end().to_owned();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(to) = line.strip_prefix("To: ") {
+            return Ok(Some(to.trim_matches(['<', '>']).to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 #[async_trait]
@@ -91,12 +135,9 @@ fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> MailErr
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, time::Duration};
+    use std::time::Duration;
 
-    use portcullis_domain::{
-        testing::{ManualClock, SeededEntropy},
-        value::Email,
-    };
+    use portcullis_domain::testing::{ManualClock, SeededEntropy};
     use tempfile::TempDir;
 
     use super::*;
@@ -177,6 +218,26 @@ mod tests {
                 .collect();
             assert_eq!(codes, ["123456"], "{eml}");
         }
+    }
+
+    #[tokio::test]
+    async fn mails_to_an_address_are_forgotten_and_no_others() {
+        let Fixture { mailer, folder, .. } = fixture();
+        let to = |address: &str, text: &str| Mail { to: Email::new(address), ..mail(text) };
+        for address in ["Jane@Example.com", "jane@example.com", "joe@example.com", "anna@пример.рф"] {
+            mailer.send(&to(address, "text\nTo: jane@example.com\n")).await.expect("sends");
+        }
+        let others = mailer.path().join("notes.txt");
+        fs::write(&others, "To: jane@example.com\n").expect("writes");
+        let forget =
+            |address: &str| MailFolder::forget(mailer.path(), &Email::new(address)).expect("forgets");
+        assert_eq!(forget("nobody@example.com"), 0);
+        assert_eq!((forget("JANE@example.com"), forget("jane@example.com")), (2, 0));
+        assert_eq!((forget("Анна@ПРИМЕР.рф"), forget("joe@example.com")), (1, 1));
+        assert_eq!(files(&mailer), [others], "what is no mail stays");
+        let path = mailer.path().to_owned();
+        drop(folder);
+        assert_eq!(MailFolder::forget(&path, &Email::new("jane@example.com")).expect("nothing is there"), 0);
     }
 
     #[tokio::test]

@@ -32,7 +32,7 @@ use poem::{EndpointExt, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use portcullis_domain::Identity;
 
-use crate::{dependency::Dependency, metric::Metrics};
+use crate::{dependency::Dependency, mail::MailCopies, metric::Metrics};
 pub(crate) use {boundary::Gate, limit::Limits};
 
 /// The groups of the OpenAPI document.
@@ -117,6 +117,7 @@ pub(crate) fn endpoint(
     dependencies: Arc<[Box<dyn Dependency>]>,
     metrics: Arc<Metrics>,
     gate: Gate,
+    copies: MailCopies,
     console_of: Option<&str>,
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
@@ -128,6 +129,6 @@ pub(crate) fn endpoint(
         all = console::routes(all, app_name);
     }
     let routes = route::Routes::of(&service, &beside);
-    let all = all.nest("/", service).data(dependencies);
+    let all = all.nest("/", service).data(dependencies).data(copies);
     boundary::Boundary::new(all, identity, metrics, gate, routes).boxed()
 }

@@ -1,5 +1,6 @@
 //! The mails that people get: what each says, in their language, as text and as HTML.
 
+mod copy;
 mod link;
 mod name;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod words;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
+pub(crate) use copy::MailCopies;
 use portcullis_domain::{
     port::Mail,
     value::{Email, Language, Secret},

@@ -10,12 +10,19 @@ use crate::{
     port::{HashError, StoreError},
     session::{AccountLocked, OwnPasswordError},
     user::{User, UserEvent},
-    value::Password,
+    value::{Email, Password},
     verification::Purpose,
 };
 
 /// How many members are read at a time.
 const MEMBERS: usize = 200;
+
+/// Somebody who is no more: what whoever keeps copies beside the store finds those by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// The address they had.
+    pub email: Email,
+}
 
 /// Why nobody was erased, whoever asked for it.
 #[derive(Debug, Error)]
@@ -119,7 +126,7 @@ impl Identity {
         caller: &Caller,
         password: Option<&Password>,
         origin: &Origin,
-    ) -> Result<(), EraseSelfError> {
+    ) -> Result<Erased, EraseSelfError> {
         let user = self.ports().users.find(caller.user).await.map_err(EraseError::from)?;
         let user = user.ok_or(EraseError::NotFound)?;
         let password = password.ok_or(EraseSelfError::ReauthenticationRequired)?;
@@ -133,7 +140,7 @@ impl Identity {
         caller: &Caller,
         user: UserId,
         origin: &Origin,
-    ) -> Result<(), EraseUserError> {
+    ) -> Result<Erased, EraseUserError> {
         caller.require(Permission::UserDelete)?;
         if caller.user == user {
             return Err(EraseUserError::ReauthenticationRequired);
@@ -141,7 +148,7 @@ impl Identity {
         Ok(self.erase(caller, user, origin).await?)
     }
 
-    async fn erase(&self, caller: &Caller, id: UserId, origin: &Origin) -> Result<(), EraseError> {
+    async fn erase(&self, caller: &Caller, id: UserId, origin: &Origin) -> Result<Erased, EraseError> {
         let mut tries = Tries::many();
         loop {
             let user = self.ports().users.find(id).await?.ok_or(EraseError::NotFound)?;
@@ -163,7 +170,7 @@ impl Identity {
                 Ok(_) => {
                     let ended: Vec<_> = sessions.into_iter().map(|session| session.id).collect();
                     self.forget_ended(&ended).await;
-                    return Ok(());
+                    return Ok(Erased { email: user.profile.email });
                 }
                 Err(error) => tries.again(error)?,
             }

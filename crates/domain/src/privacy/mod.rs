@@ -3,5 +3,5 @@
 mod erase;
 mod export;
 
-pub use erase::{EraseError, EraseSelfError, EraseUserError};
+pub use erase::{EraseError, EraseSelfError, EraseUserError, Erased};
 pub use export::{Export, ExportError, ExportedEvent};

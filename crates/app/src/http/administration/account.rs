@@ -7,14 +7,17 @@ use portcullis_domain::{
 };
 use uuid::Uuid;
 
-use crate::http::{
-    Group,
-    bearer::Bearer,
-    body::Body,
-    client::Client,
-    error::Failed,
-    message::MessageResponse,
-    user::{ProfileRequest, UserResponse},
+use crate::{
+    http::{
+        Group,
+        bearer::Bearer,
+        body::Body,
+        client::Client,
+        error::Failed,
+        message::MessageResponse,
+        user::{ProfileRequest, UserResponse},
+    },
+    mail::MailCopies,
 };
 
 pub(in crate::http) struct AccountApi;
@@ -54,11 +57,12 @@ impl AccountApi {
     async fn erase_user(
         &self,
         identity: Data<&Identity>,
+        copies: Data<&MailCopies>,
         bearer: Bearer,
         client: Client,
         id: Path<Uuid>,
     ) -> Result<Json<MessageResponse>, Failed<EraseUserError>> {
-        identity.erase_user(&bearer.0, id.0.into(), &client.0).await?;
+        copies.forget(identity.erase_user(&bearer.0, id.0.into(), &client.0).await?).await;
         Ok(MessageResponse::new("The account has been erased"))
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::Mutex;
+use std::{path::PathBuf, sync::Mutex};
 
 use async_trait::async_trait;
 use poem::{
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     http::{self, Gate},
+    mail::MailCopies,
     metric::Metrics,
 };
 
@@ -47,7 +48,8 @@ impl Api {
             timeout: MINUTE,
         };
         let identity = Identity::new(portcullis_memory::ports(), Policy::default());
-        Self { endpoint: http::endpoint(identity, Arc::new([]), Metrics::new(), gate, None), asked }
+        let copies = MailCopies { folder: PathBuf::new() };
+        Self { endpoint: http::endpoint(identity, Arc::new([]), Metrics::new(), gate, copies, None), asked }
     }
 
     async fn send(&self, method: Method, path: &str) -> Response {

@@ -8,8 +8,9 @@ use portcullis_domain::{
 };
 
 use super::UserResponse;
-use crate::http::{
-    Group, bearer::Bearer, body::Body, client::Client, error::Failed, message::MessageResponse,
+use crate::{
+    http::{Group, bearer::Bearer, body::Body, client::Client, error::Failed, message::MessageResponse},
+    mail::MailCopies,
 };
 
 pub(in crate::http) struct ProfileApi;
@@ -89,12 +90,13 @@ impl ProfileApi {
     async fn erase_self(
         &self,
         identity: Data<&Identity>,
+        copies: Data<&MailCopies>,
         bearer: Bearer,
         client: Client,
         body: Body<EraseRequest>,
     ) -> Result<Json<MessageResponse>, Failed<EraseSelfError>> {
         let password = body.0.password.map(Password::new);
-        identity.erase_self(&bearer.0, password.as_ref(), &client.0).await?;
+        copies.forget(identity.erase_self(&bearer.0, password.as_ref(), &client.0).await?).await;
         Ok(MessageResponse::new("The account has been erased"))
     }
 }
