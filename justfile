@@ -41,6 +41,10 @@ tamper rounds="10000":
     TAMPERINGS={{ rounds }} cargo test --release -p portcullis-domain --test tamper
     TAMPERINGS={{ rounds }} cargo test -p portcullis-cli --test e2e notary::tamper::
 
+# Fill SQLite and PostgreSQL with so many users, and print how long lists of them take over HTTP, and their plans
+million users="1000000":
+    MILLION_USERS={{ users }} cargo test --release -p portcullis-cli --test e2e million:: -- --nocapture --test-threads 1
+
 # Format the code
 format:
     cargo fmt --all

@@ -21,6 +21,7 @@ mod load;
 mod lockout;
 mod mail;
 mod metrics;
+mod million;
 mod notary;
 mod permission;
 mod privacy;

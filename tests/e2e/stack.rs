@@ -1,7 +1,10 @@
 //! The servers of the scale stack that the tests were given, and a place of its own on them for each test.
 
 use std::{
+    fmt::Write as _,
     future::Future,
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -52,6 +55,30 @@ pub(crate) fn postgres() -> String {
 /// Where Redis is.
 pub(crate) fn redis() -> String {
     address("REDIS_URL", "redis", "Redis", "redis")
+}
+
+/// Sends Redis a command whose answer is one line.
+pub(crate) fn ask_redis(connection: &mut BufReader<TcpStream>, words: &[&str]) -> String {
+    let mut command = format!("*{}\r\n", words.len());
+    for word in words {
+        write!(command, "${}\r\n{word}\r\n", word.len()).expect("a text takes it");
+    }
+    connection.get_mut().write_all(command.as_bytes()).expect("Redis reads");
+    let mut line = String::new();
+    connection.read_line(&mut line).expect("Redis answers");
+    assert!(!line.starts_with('-'), "{line}");
+    line.trim_end().to_owned()
+}
+
+/// A connection to Redis, to look beside the service.
+pub(crate) fn redis_connection() -> BufReader<TcpStream> {
+    let url: reqwest::Url = redis().parse().expect("a URL");
+    let address = (url.host_str().expect("a host"), url.port().unwrap_or(6379));
+    let mut connection = BufReader::new(TcpStream::connect(address).expect("Redis answers"));
+    if let Some(password) = url.password() {
+        ask_redis(&mut connection, &["AUTH", password]);
+    }
+    connection
 }
 
 /// Where RabbitMQ is.

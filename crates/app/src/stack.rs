@@ -1,6 +1,6 @@
 //! The one place that names adapters: opens what the configuration asks for, and puts the domain on top.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -179,8 +179,7 @@ impl Stack {
         }
         let ports = self.identity.ports();
         let (clock, entropy) = (Arc::clone(&ports.clock), Arc::clone(&ports.entropy));
-        let folder = config.data_dir.join(MAIL_FOLDER);
-        match MailFolder::open(folder, config.email_from.as_str(), clock, entropy) {
+        match MailFolder::open(mail_folder(config), config.email_from.as_str(), clock, entropy) {
             Ok(mailer) => Ok(Arc::new(mailer)),
             Err(error @ portcullis_smtp::OpenError::Sender(..)) => Err(sender_error(config, error)),
             Err(error @ portcullis_smtp::OpenError::Folder(..)) => {
@@ -196,6 +195,11 @@ impl Stack {
         }
         self.store.close().await;
     }
+}
+
+/// Where mails are written to files, if they are.
+pub(crate) fn mail_folder(config: &Config) -> PathBuf {
+    config.data_dir.join(MAIL_FOLDER)
 }
 
 /// Puts the domain on top of what was opened.
@@ -344,7 +348,7 @@ fn session_cache(redis: &Arc<Redis>, metrics: CacheMetrics) -> Arc<dyn SessionCa
             }
         }
     });
-    Arc::new(TwoLevels { first, second: redis.clone(), metrics })
+    Arc::new(TwoLevels::start(first, redis.clone(), metrics))
 }
 
 struct StoreDependency(Arc<dyn EventStore>);

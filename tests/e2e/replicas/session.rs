@@ -56,6 +56,35 @@ async fn who_signs_out_on_one_is_refused_by_the_other_within_a_second() {
     }
 }
 
+/// What Redis keeps of a session: `-` of one that has ended.
+fn kept_of(session: &str) -> String {
+    const LOOK: &str = "local found = {}
+        for _, key in ipairs(redis.call('KEYS', '*session:' .. ARGV[1])) do
+            found[#found + 1] = string.sub(redis.call('GET', key) or '', 1, 1)
+        end
+        return {ok = 'kept ' .. table.concat(found)}";
+    stack::ask_redis(&mut stack::redis_connection(), &["EVAL", LOOK, "0", session])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_that_redis_did_not_hear_of_is_told_to_it_when_it_is_back() {
+    let line = Line::to(&stack::redis(), 6379).await;
+    let replicas = Replicas::start(1, &[UNVERIFIED, ("REDIS_URL", line.url())]);
+    let client = Client::of(&replicas.servers[0]);
+    client.register(EMAIL).await.expect(201);
+    let answer = client.login(EMAIL, PASSWORD).await;
+    let session = answer.expect(200)["session_id"].as_str().expect("an id").to_owned();
+    let tokens = answer.tokens();
+    client.get("/auth/me", &tokens.access).await.expect(200);
+    assert_eq!(kept_of(&session), "+kept =");
+
+    line.cut();
+    client.logout(&tokens.access).await.expect(200);
+    assert_ne!(kept_of(&session), "+kept -", "it cannot know");
+    line.mend();
+    eventually("Redis knows", || async { (kept_of(&session) == "+kept -").then_some(()) }).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_all_goes_on_and_a_sign_out_is_seen_within_five_seconds() {
     let line = Line::to(&stack::redis(), 6379).await;

@@ -18,7 +18,11 @@ use socket2::{SockRef, Socket};
 use tokio::time::timeout;
 use tracing::subscriber::NoSubscriber;
 
-use crate::error::{ConnectError, TlsFailure};
+use crate::{
+    error::{ConnectError, TlsFailure},
+    url::address,
+    version::{self, TooOld},
+};
 
 /// Channels kept for the next calls; more are made where more calls run at once.
 const IDLE_CHANNELS: usize = 8;
@@ -32,17 +36,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects and declares the exchange.
+    /// Connects and declares the exchange. The first time the broker is asked for its version before.
     pub(crate) async fn open(
         uri: &AMQPUri,
         exchange: &ShortString,
         deadline: Duration,
+        is_first: bool,
     ) -> Result<Self, ConnectError> {
         let cutter = Cutter::default();
         let opening = async {
-            let connection = connect(uri, cutter.0.clone(), deadline)
-                .await
-                .map_err(|error| ConnectError::from_handshake(uri, error))?;
+            let connection = connect(uri, cutter.0.clone(), deadline, is_first).await?;
             let refused = |error| ConnectError::from_declaration(uri, exchange.as_str(), error);
             let channel = confirming_channel(&connection).await.map_err(refused)?;
             let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
@@ -102,13 +105,18 @@ async fn confirming_channel(connection: &Connection) -> Result<Channel, lapin::E
     Ok(channel)
 }
 
-async fn connect(uri: &AMQPUri, line: Arc<Line>, deadline: Duration) -> Result<Connection, lapin::Error> {
+async fn connect(
+    uri: &AMQPUri,
+    line: Arc<Line>,
+    deadline: Duration,
+    is_first: bool,
+) -> Result<Connection, ConnectError> {
     let properties = ConnectionProperties::default().with_connection_name("portcullis".into());
-    let runtime = lapin::runtime::default_runtime()?;
+    let failed = |error| ConnectError::from_handshake(uri, error);
+    let runtime = lapin::runtime::default_runtime().map_err(failed)?;
     // The same as the runtime that is handed to the function, whose type has no name here.
     let reactor = runtime.clone();
-    let dial = async move |uri: AMQPUri, _| {
-        silence_this_thread();
+    let dial = Arc::new(async move |uri: AMQPUri| {
         let address = (uri.authority.host.clone(), uri.authority.port);
         let dialling = async {
             let stream = AsyncTcpStream::connect(&reactor, reactor.to_socket_addrs(address)).await?;
@@ -125,9 +133,20 @@ async fn connect(uri: &AMQPUri, line: Arc<Line>, deadline: Duration) -> Result<C
             }
         };
         let outcome = timeout(deadline, dialling).await;
-        outcome.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(lapin::Error::from)
+        outcome.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    });
+    if is_first {
+        // A broker that cannot be asked is told of by the connection proper.
+        if let Ok(mut stream) = dial(uri.clone()).await {
+            let asked = version::ask(&mut stream).await;
+            asked.map_err(|TooOld(version)| ConnectError::TooOld { address: address(uri), version })?;
+        }
+    }
+    let dial = async move |uri: AMQPUri, _| {
+        silence_this_thread();
+        dial(uri).await.map_err(lapin::Error::from)
     };
-    Connection::connector(uri.clone(), runtime, dial, properties).await
+    Connection::connector(uri.clone(), runtime, dial, properties).await.map_err(failed)
 }
 
 /// lapin dials on the thread that then moves the connection's frames, and that thread logs every message that comes back, whole.

@@ -10,7 +10,7 @@ use lapin::{
 use portcullis_domain::port::Source;
 use thiserror::Error;
 
-use crate::url::address;
+use crate::{url::address, version::Minimum};
 
 /// Why a broker was not connected to. Each message says what to do, and none holds a password.
 #[derive(Debug, Error)]
@@ -78,6 +78,14 @@ pub enum ConnectError {
     NotAmqp {
         /// Where.
         address: String,
+    },
+    /// It is RabbitMQ, and too old.
+    #[error("the broker at {address} is RabbitMQ {version}: upgrade it to {} or later", Minimum)]
+    TooOld {
+        /// Where.
+        address: String,
+        /// Which version it says it is.
+        version: String,
     },
     /// User name or password is wrong.
     #[error("the broker at {address} refuses the user {user:?}: correct the user name and the password")]

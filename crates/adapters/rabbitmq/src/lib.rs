@@ -14,6 +14,7 @@ mod error;
 mod message;
 mod publisher;
 mod url;
+mod version;
 
 use std::time::Duration;
 

@@ -36,6 +36,8 @@ pub struct RabbitMq {
 #[derive(Default)]
 struct State {
     link: Option<Arc<Link>>,
+    /// There was one before: the broker's version is known to do.
+    was_connected: bool,
     /// Attempts to connect that failed since the last that did not.
     failures: u32,
     /// When the next may be made, and why the last failed.
@@ -107,11 +109,11 @@ impl RabbitMq {
             return Err(ConnectError::Away { address, reason: reason.clone() });
         }
         let Options { connect_deadline, longest_backoff, .. } = self.options;
-        match Link::open(&self.uri, &self.exchange, connect_deadline).await {
+        match Link::open(&self.uri, &self.exchange, connect_deadline, !state.was_connected).await {
             Ok(link) => {
                 info!(address, exchange = self.options.exchange, "connected to the broker");
                 let link = Arc::new(link);
-                *state = State { link: Some(link.clone()), ..State::default() };
+                *state = State { link: Some(link.clone()), was_connected: true, ..State::default() };
                 Ok(link)
             }
             Err(error) => {

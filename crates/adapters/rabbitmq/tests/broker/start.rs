@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use lapin::{ExchangeKind, options::ExchangeDeclareOptions, types::FieldTable};
 use portcullis_rabbitmq::{ConnectError, RabbitMq, Url};
-use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::support::{Broker, broker_url, options};
 
@@ -118,6 +121,78 @@ async fn what_speaks_something_else_is_said() {
         );
         assert!(!error.is_outage());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rabbitmq_that_is_too_old_is_said_with_both_versions() {
+    // `Connection.Start` as RabbitMQ 3.7 says it, without what else it says of itself.
+    let start = b"\x01\x00\x00\x00\x00\x00\x4c\
+        \x00\x0a\x00\x0a\x00\x09\
+        \x00\x00\x00\x27\x07productS\x00\x00\x00\x08RabbitMQ\x07versionS\x00\x00\x00\x053.7.9\
+        \x00\x00\x00\x0ePLAIN AMQPLAIN\x00\x00\x00\x05en_US\xce";
+    let address = server_that_says(start).await;
+    let error = refused(&format!("amqp://jane:secret@{address}"), "portcullis.events").await;
+    let said = format!("the broker at {address} is RabbitMQ 3.7.9: upgrade it to 3.8 or later");
+    assert_eq!(error.to_string(), said);
+    assert!(!error.is_outage());
+}
+
+/// A method of AMQP 0-9-1 as a frame, with its arguments as they are on the wire.
+fn method(channel: u8, class: u8, method: u8, arguments: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(4 + arguments.len()).expect("short").to_be_bytes();
+    [&[1, 0, channel], &size[..], &[0, class, 0, method], arguments, &[0xce]].concat()
+}
+
+/// A broker that lets everybody in, and nobody declare anything.
+async fn broker_without_permissions() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                // Whoever leaves ends the conversation.
+                let _ = converse(&mut socket).await;
+            });
+        }
+    });
+    address.to_string()
+}
+
+async fn converse(socket: &mut TcpStream) -> std::io::Result<()> {
+    socket.read_exact(&mut [0; 8]).await?;
+    let start = b"\x00\x09\x00\x00\x00\x00\x00\x00\x00\x05PLAIN\x00\x00\x00\x05en_US";
+    socket.write_all(&method(0, 10, 10, start)).await?;
+    loop {
+        let mut header = [0; 7];
+        socket.read_exact(&mut header).await?;
+        let size = u32::from_be_bytes([header[3], header[4], header[5], header[6]]);
+        let mut payload = vec![0; usize::try_from(size).expect("short") + 1];
+        socket.read_exact(&mut payload).await?;
+        let channel = header[2];
+        let answer = match (payload[1], payload[3]) {
+            // Connection: start-ok, open, close.
+            (10, 11) => method(0, 10, 30, &[0, 0, 0, 2, 0, 0, 0, 0]),
+            (10, 40) => method(0, 10, 41, &[0]),
+            (10, 50) => method(0, 10, 51, &[]),
+            // Channel: open. Confirm: select. Exchange: declare, which ends the channel.
+            (20, 10) => method(channel, 20, 11, &[0, 0, 0, 0]),
+            (85, 10) => method(channel, 85, 11, &[]),
+            (40, 10) => method(channel, 20, 40, b"\x01\x93\x0eACCESS_REFUSED\x00\x28\x00\x0a"),
+            _ => continue,
+        };
+        socket.write_all(&answer).await?;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_permission_is_said() {
+    let address = broker_without_permissions().await;
+    let error = refused(&format!("amqp://jane:secret@{address}"), "portcullis.events").await;
+    assert!(
+        matches!(&error, ConnectError::Permission { user, exchange } if user == "jane" && exchange == "portcullis.events"),
+        "{error:?}"
+    );
+    assert!(!error.is_outage());
 }
 
 #[tokio::test(flavor = "multi_thread")]
