@@ -24,6 +24,8 @@ use crate::{
     version::{self, TooOld},
 };
 
+/// The part of the deadline for connecting that asking for the version may take.
+const ASKING: u32 = 4;
 /// Channels kept for the next calls; more are made where more calls run at once.
 const IDLE_CHANNELS: usize = 8;
 
@@ -136,10 +138,15 @@ async fn connect(
         outcome.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     });
     if is_first {
-        // A broker that cannot be asked is told of by the connection proper.
-        if let Ok(mut stream) = dial(uri.clone()).await {
-            let asked = version::ask(&mut stream).await;
-            asked.map_err(|TooOld(version)| ConnectError::TooOld { address: address(uri), version })?;
+        // A broker that cannot be asked, or not soon, is told of by the connection proper.
+        let asking = async {
+            match dial(uri.clone()).await {
+                Ok(mut stream) => version::ask(&mut stream).await,
+                Err(_) => Ok(()),
+            }
+        };
+        if let Ok(Err(TooOld(version))) = timeout(deadline / ASKING, asking).await {
+            return Err(ConnectError::TooOld { address: address(uri), version });
         }
     }
     let dial = async move |uri: AMQPUri, _| {
