@@ -64,7 +64,7 @@ fn fill_sqlite(count: u64) -> String {
                 i % 20 <> 0, 1, 1577836800000000 + i * 1000000, 1577836800000000 + i * 1000000, 0, 'person ' || hash
          FROM (SELECT i, printf('%08x', (i * 2654435761) % 4294967296) AS hash FROM numbers);
          INSERT INTO companies VALUES (CAST('0000000000000007' AS BLOB), 1, 'Smith & Sons', NULL, NULL, NULL, 1, 0, 0);
-         INSERT INTO members SELECT id, CAST('0000000000000007' AS BLOB), 'member', 'active', 0 FROM users WHERE email LIKE '%7.%0@example.com' LIMIT 1000;
+         INSERT INTO members SELECT id, CAST('0000000000000007' AS BLOB), 'member', 'active', 0 FROM users WHERE email LIKE '%05@example.com' LIMIT 1000;
          COMMIT; ANALYZE"
     )
 }
@@ -77,7 +77,7 @@ fn fill_postgres(count: u64) -> String {
                 i % 20 <> 0, true, '2020-01-01T00:00:00Z'::timestamptz + i * interval '1 second', '2020-01-01T00:00:00Z', 0, 'person ' || hash
          FROM (SELECT i, lpad(to_hex((i * 2654435761) % 4294967296), 8, '0') AS hash FROM generate_series(10::bigint, {count} + 9) AS i) AS people;
          INSERT INTO companies VALUES ('{COMPANY}', 1, 'Smith & Sons', NULL, NULL, NULL, true, now(), now());
-         INSERT INTO members SELECT id, '{COMPANY}', 'member', 'active', now() FROM users WHERE email LIKE '%7.%0@example.com' LIMIT 1000;
+         INSERT INTO members SELECT id, '{COMPANY}', 'member', 'active', now() FROM users WHERE email LIKE '%05@example.com' LIMIT 1000;
          ANALYZE"
     )
 }
