@@ -136,6 +136,11 @@ impl Server {
         assert!(child.wait().expect("it ends").success(), "no administrator was made");
     }
 
+    /// Sets something for its next start, and for commands beside it.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// `kill -9`, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         for Replica { child, .. } in &mut self.replicas {

@@ -26,6 +26,7 @@ pub struct App {
     stack: Stack,
     grace: Duration,
     retention: Retention,
+    key_rotation: Option<Duration>,
 }
 
 impl App {
@@ -38,6 +39,7 @@ impl App {
             stack.identity.clone(),
             stack.dependencies(),
             Arc::clone(&stack.metrics),
+            Arc::clone(&stack.tokens),
             gate(config, &stack),
             MailCopies { folder: mail_folder(config) },
             config.console.then_some(&config.app_name),
@@ -65,6 +67,7 @@ impl App {
                 login_history: config.login_history_retention,
                 accesses: config.access_retention,
             },
+            key_rotation: (!config.key_rotation.is_zero()).then_some(config.key_rotation),
         })
     }
 
@@ -87,6 +90,7 @@ impl App {
         tokio::select! {
             () = serving => {}
             never = watch(&self.stack, &names) => match never {},
+            never = self.stack.tokens.keep_current(self.key_rotation) => match never {},
             never = keep_up(&self.stack.identity, self.retention) => match never {},
         }
         // Nobody listens any more when all subscriptions have ended by themselves.

@@ -5,10 +5,9 @@ use std::{io, sync::Arc};
 use portcullis_domain::{
     audit::{ExportError, document::Header, export_log},
     checkpoint::{Cadence, Notary, NotaryError, SignedCheckpoint, Tip},
-    key_ring::{KeyRingError, open_key_ring},
-    port::{CheckpointVerifier, Checkpoints, Clock, EventStore, PublicKey, SigningKeys},
+    key_ring::{Lifetimes, read_key_ring},
+    port::{CheckpointVerifier, Checkpoints, EventStore, PublicKey, SigningKeys},
 };
-use portcullis_memory::{OsEntropy, SystemClock};
 use portcullis_paseto::{CheckpointKeys, PublicCheckpointKeys, PublicKeyError};
 use thiserror::Error;
 
@@ -53,16 +52,17 @@ impl Log {
                 Err(error) => return Err(error.to_string()),
             },
         };
+        let master_key = match &config.master_key_previous {
+            Some(previous) => master_key.with_previous(previous),
+            None => master_key,
+        };
         // An empty ring would be filled, and this is for reading alone.
         let sealed = self.signing_keys.list().await.map_err(|error| error.to_string())?;
-        if sealed.is_empty() {
-            return Err("there is no signing key yet".to_owned());
-        }
-        let ring =
-            open_key_ring(self.signing_keys.as_ref(), &master_key, &OsEntropy, SystemClock.now()).await;
-        let keys = ring.map_err(|error: KeyRingError| error.to_string())?;
-        let newest = keys.last().ok_or("there is no signing key yet")?;
-        let keys = CheckpointKeys::new(newest, &keys).map_err(|error| error.to_string())?;
+        let ring = read_key_ring(&sealed, &master_key, Lifetimes::of(&config.policy()));
+        let ring = ring.map_err(|error| error.to_string())?;
+        let active = ring.active().ok_or("there is no signing key yet")?;
+        let keys =
+            CheckpointKeys::new(&active.key, &ring.signing_keys()).map_err(|error| error.to_string())?;
         Ok(Arc::new(keys))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portcullis_domain::{
     Identity,
-    key_ring::{KeyRingError, open_key_ring},
+    key_ring::{KeyRingError, Lifetimes, open_key_ring},
     port::SigningKeys,
 };
 use portcullis_paseto::{CheckpointKeys, KeyError};
@@ -34,8 +34,10 @@ impl KeySource {
     pub(crate) async fn load(&self) -> Result<CheckpointKeys, KeySourceError> {
         let ports = self.identity.ports();
         let keys = self.signing_keys.as_ref();
-        let all = open_key_ring(keys, &ports.master_key, ports.entropy.as_ref(), ports.clock.now()).await?;
-        let newest = all.last().ok_or(KeySourceError::None)?;
-        Ok(CheckpointKeys::new(newest, &all)?)
+        let (entropy, now) = (ports.entropy.as_ref(), ports.clock.now());
+        let lifetimes = Lifetimes::of(self.identity.policy());
+        let ring = open_key_ring(keys, &ports.master_key, lifetimes, entropy, now).await?;
+        let active = ring.active().ok_or(KeySourceError::None)?;
+        Ok(CheckpointKeys::new(&active.key, &ring.signing_keys())?)
     }
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::{DateTime, Utc};
 use data_encoding::{BASE64, HEXLOWER};
 use portcullis_domain::{port::Entropy, seal::MasterKey};
 use thiserror::Error;
@@ -13,6 +14,8 @@ use zeroize::Zeroizing;
 
 /// The file in the data folder.
 const FILE: &str = "master.key";
+/// The key before it, while the key is being changed.
+const PREVIOUS: &str = "master.key.previous";
 
 /// The key's file cannot be used.
 #[derive(Debug, Error)]
@@ -54,9 +57,44 @@ impl MasterKeyError {
     }
 }
 
-/// Reads the key, where there is one; refuses one that is not this user's alone.
+/// Reads the key, where there is one; refuses one that is not this user's alone. While the key is being changed, with the one before.
 pub(crate) fn find(folder: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
-    let path = folder.join(FILE);
+    let Some(key) = read(folder.join(FILE))? else { return Ok(None) };
+    let previous = read(folder.join(PREVIOUS))?;
+    Ok(Some(match previous {
+        Some(previous) => key.with_previous(&previous),
+        None => key,
+    }))
+}
+
+/// Puts a new key in the place of the one there is, which stays beside it for as long as things are sealed with it. Goes on where
+/// an earlier call was cut off.
+pub(crate) fn begin_change(folder: &Path, entropy: &dyn Entropy) -> Result<(), MasterKeyError> {
+    let (path, previous) = (folder.join(FILE), folder.join(PREVIOUS));
+    let failed = |source| MasterKeyError::File { path: path.clone(), source };
+    let key = read(path.clone())?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    match read(previous.clone())? {
+        // Changed already, and what is sealed with the one before was not all sealed anew.
+        Some(before) if before.expose() != key.expose() => return Ok(()),
+        Some(_) => {}
+        None => fs::hard_link(&path, &previous).map_err(failed)?,
+    }
+    let draft = write_draft(folder, entropy).map_err(failed)?;
+    fs::rename(&draft, &path).and_then(|()| sync(folder)).map_err(failed)
+}
+
+/// Puts the key before aside, under a name that tells until when it was used: back-ups made by then need it. Returns that name.
+pub(crate) fn end_change(folder: &Path, now: DateTime<Utc>) -> Result<Option<PathBuf>, MasterKeyError> {
+    let previous = folder.join(PREVIOUS);
+    let aside = folder.join(format!("{FILE}.until-{}", now.format("%Y%m%dT%H%M%SZ")));
+    match fs::rename(&previous, &aside).and_then(|()| sync(folder)) {
+        Ok(()) => Ok(Some(aside)),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(MasterKeyError::File { path: previous, source }),
+    }
+}
+
+fn read(path: PathBuf) -> Result<Option<MasterKey>, MasterKeyError> {
     let mut file = match fs::File::open(&path) {
         Ok(file) => file,
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -106,6 +144,17 @@ fn check_ownership(path: &Path, mode: u32, owner: u32, user: u32) -> Result<(), 
 /// Writes a new key under a name of its own and links it to its place, which fails where another process was first: a reader
 /// never sees half a key, and no key is ever replaced.
 fn make(folder: &Path, path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
+    let draft = write_draft(folder, entropy)?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync(folder),
+    }
+}
+
+/// Writes a new key under a name of its own.
+fn write_draft(folder: &Path, entropy: &dyn Entropy) -> io::Result<PathBuf> {
     // The number of a process would not do: in containers that share a volume it is always the same.
     let mut suffix = [0; 16];
     entropy.fill(&mut suffix);
@@ -115,12 +164,18 @@ fn make(folder: &Path, path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(&draft)?;
-    let linked = write(file, &MasterKey::generate(entropy)).and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => fs::File::open(folder)?.sync_all(),
+    match write(file, &MasterKey::generate(entropy)) {
+        Ok(()) => Ok(draft),
+        Err(error) => {
+            fs::remove_file(&draft)?;
+            Err(error)
+        }
     }
+}
+
+/// What was linked and renamed in the folder outlasts a loss of power.
+fn sync(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
 }
 
 fn write(mut file: fs::File, key: &MasterKey) -> io::Result<()> {
@@ -231,6 +286,52 @@ mod tests {
             assert_eq!(fs::read_to_string(&target).expect("reads"), "kept");
             assert!(planted.is_symlink());
         }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("reads").flatten();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_changed_key_opens_what_the_one_before_sealed_until_the_change_ends() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = find_or_make(folder.path(), &OsEntropy).expect("makes");
+        let sealed = old.seal(b"secret", b"", &OsEntropy);
+        begin_change(folder.path(), &OsEntropy).expect("begins");
+        let both = find(folder.path()).expect("reads").expect("is there");
+        assert_ne!(both.expose(), old.expose());
+        assert!(both.open(&sealed, b"").is_ok());
+        assert_eq!(names(folder.path()), [FILE, PREVIOUS]);
+
+        begin_change(folder.path(), &OsEntropy).expect("goes on");
+        let again = find(folder.path()).expect("reads").expect("is there");
+        assert_eq!(again.expose(), both.expose(), "a change that was not finished is not begun anew");
+
+        let aside = end_change(folder.path(), DateTime::UNIX_EPOCH).expect("ends").expect("was there");
+        assert_eq!(aside, folder.path().join("master.key.until-19700101T000000Z"));
+        let new = find(folder.path()).expect("reads").expect("is there");
+        assert_eq!(new.expose(), both.expose());
+        assert!(new.open(&sealed, b"").is_err());
+        assert_eq!(read(aside).expect("reads").expect("is kept").expose(), old.expose());
+        assert_eq!(end_change(folder.path(), DateTime::UNIX_EPOCH).expect("ends"), None);
+    }
+
+    #[test]
+    fn a_change_that_was_cut_off_before_the_new_key_was_there_makes_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = find_or_make(folder.path(), &OsEntropy).expect("makes");
+        fs::hard_link(folder.path().join(FILE), folder.path().join(PREVIOUS)).expect("links");
+        assert_eq!(find(folder.path()).expect("reads").expect("is there").expose(), old.expose());
+        begin_change(folder.path(), &OsEntropy).expect("goes on");
+        assert_ne!(find(folder.path()).expect("reads").expect("is there").expose(), old.expose());
+        assert_eq!(
+            read(folder.path().join(PREVIOUS)).expect("reads").expect("is kept").expose(),
+            old.expose()
+        );
     }
 
     #[test]

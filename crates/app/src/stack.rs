@@ -9,7 +9,7 @@ use portcullis_domain::{
     Identity, Ports,
     checkpoint::{Cadence, Notary},
     id::SessionId,
-    key_ring::{KeyRingError, open_key_ring},
+    key_ring::{KeyRing, KeyRingError, Lifetimes},
     port::{
         AttemptCounters, Checkpoints, Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache,
         SigningKeys, StoreError, Subscriptions,
@@ -17,7 +17,6 @@ use portcullis_domain::{
     seal::MasterKey,
 };
 use portcullis_memory::{LocalAttemptCounters, LocalRateLimiter, LocalSessionCache, OsEntropy, SystemClock};
-use portcullis_paseto::Paseto;
 use portcullis_rabbitmq::RabbitMq;
 use portcullis_redis::{Redis, Revocation};
 use portcullis_scrypt::{Parameters, Scrypt};
@@ -33,12 +32,14 @@ use crate::{
     data_folder,
     dependency::Dependency,
     fall_back::{FallBackCounters, FallBackLimiter},
+    key_ring::open_ring,
     mail::{Composer, Links},
     master_key::{self, MasterKeyError},
     metric::{CacheMetrics, Metrics},
     session_cache::{self, TwoLevels},
     store::Store,
     subscription::{self, BrokerSubscription, Handler, MailerSubscription, NotarySubscription},
+    token::{KeySource, RingTokens},
 };
 
 /// Mail files go here, under the data folder.
@@ -57,6 +58,7 @@ pub struct Stack {
     broker: Option<Arc<RabbitMq>>,
     smtp: Option<Arc<Smtp>>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tokens: Arc<RingTokens>,
     public_url: Url,
 }
 
@@ -83,12 +85,15 @@ impl Stack {
         let smtp = open_smtp(config).await?;
         let store = Store::open(config).await?;
         data_folder::make(config)?;
-        let master_key = master_key(config, &store).await?;
+        let master_key = find_master_key(config, &store).await?;
+        let ring = open_ring(config, &store, &master_key).await;
+        let ring = ring.map_err(|error| key_ring_error(config, error))?;
         let metrics = Metrics::new();
-        let identity = assemble(config, port, &store, redis.as_ref(), &metrics, master_key).await?;
+        let tokens = Arc::new(tokens(config, port, &store, ring, &master_key)?);
+        let identity = assemble(config, &store, redis.as_ref(), &metrics, tokens.clone(), master_key)?;
         let subscriptions = store.subscriptions.clone();
         let public_url = config.base_url(port);
-        Ok(Self { identity, subscriptions, store, redis, broker, smtp, metrics, public_url })
+        Ok(Self { identity, subscriptions, store, redis, broker, smtp, metrics, tokens, public_url })
     }
 
     /// What happens after commits, each under its name.
@@ -203,25 +208,16 @@ pub(crate) fn mail_folder(config: &Config) -> PathBuf {
 }
 
 /// Puts the domain on top of what was opened.
-async fn assemble(
+fn assemble(
     config: &Config,
-    port: u16,
     store: &Store,
     redis: Option<&Arc<Redis>>,
     metrics: &Metrics,
+    tokens: Arc<RingTokens>,
     master_key: MasterKey,
 ) -> Result<Identity, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let keys = open_key_ring(store.signing_keys.as_ref(), &master_key, entropy.as_ref(), clock.now()).await;
-    let tokens = Paseto::new(
-        keys.map_err(|error| key_ring_error(config, error))?,
-        config.issuer(port),
-        config.token_audience.clone(),
-    );
-    let tokens = tokens.map_err(|error| {
-        config.refuse("TOKEN_ISSUER", error, "set TOKEN_ISSUER and TOKEN_AUDIENCE to short names")
-    })?;
     let hasher = Scrypt::start(scrypt_settings(config)?, Arc::clone(&entropy)).map_err(|error| {
         config.refuse("HASH_QUEUE", format!("no threads to hash passwords with: {error}"), "free some memory")
     })?;
@@ -245,7 +241,7 @@ async fn assemble(
         subject_keys: store.subject_keys.clone(),
         session_cache: redis.map(|redis| session_cache(redis, metrics.cache.clone())),
         password_hasher: Arc::new(metrics.hashing.timed(hasher)),
-        tokens: Arc::new(tokens),
+        tokens,
         clock,
         entropy,
         master_key,
@@ -253,7 +249,37 @@ async fn assemble(
     Ok(Identity::new(ports, config.policy()))
 }
 
-async fn master_key(config: &Config, store: &Store) -> Result<MasterKey, ConfigError> {
+/// What makes and checks tokens.
+fn tokens(
+    config: &Config,
+    port: u16,
+    store: &Store,
+    ring: KeyRing,
+    master_key: &MasterKey,
+) -> Result<RingTokens, ConfigError> {
+    let source = KeySource {
+        keys: Arc::clone(&store.signing_keys),
+        master_key: master_key.clone(),
+        lifetimes: Lifetimes::of(&config.policy()),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy),
+    };
+    RingTokens::new(ring, source, config.issuer(port), config.token_audience.clone()).map_err(|error| {
+        config.refuse("TOKEN_ISSUER", error, "set TOKEN_ISSUER and TOKEN_AUDIENCE to short names")
+    })
+}
+
+/// The master key that the settings name, or that is in the data folder, where it is made at first; with the one before, while it is
+/// being changed.
+pub(crate) async fn find_master_key(config: &Config, store: &Store) -> Result<MasterKey, ConfigError> {
+    let key = find_current_master_key(config, store).await?;
+    Ok(match &config.master_key_previous {
+        Some(previous) => key.with_previous(previous),
+        None => key,
+    })
+}
+
+async fn find_current_master_key(config: &Config, store: &Store) -> Result<MasterKey, ConfigError> {
     if let Some(key) = &config.master_key {
         return Ok(key.clone());
     }
@@ -437,7 +463,7 @@ fn scrypt_settings(config: &Config) -> Result<portcullis_scrypt::Settings, Confi
     Ok(portcullis_scrypt::Settings { parameters, queue: config.hash_queue, ..Default::default() })
 }
 
-fn master_key_error(config: &Config, error: MasterKeyError) -> ConfigError {
+pub(crate) fn master_key_error(config: &Config, error: MasterKeyError) -> ConfigError {
     let remedy = error.remedy();
     config.refuse("MASTER_KEY", error, remedy)
 }
@@ -447,8 +473,13 @@ fn lost_master_key(config: &Config) -> ConfigError {
     config.refuse("MASTER_KEY", problem, "restore master.key from a back-up, or set MASTER_KEY to the key")
 }
 
-fn key_ring_error(config: &Config, error: KeyRingError) -> ConfigError {
+pub(crate) fn key_ring_error(config: &Config, error: KeyRingError) -> ConfigError {
     match error {
+        KeyRingError::HalfRewrapped => config.refuse(
+            "MASTER_KEY",
+            error,
+            "set it to the new key and MASTER_KEY_PREVIOUS to the old one, and run `portcullis keys rewrap`",
+        ),
         KeyRingError::WrongMasterKey(_) => {
             config.refuse("MASTER_KEY", error, "set MASTER_KEY to the key that this database was made with")
         }

@@ -68,6 +68,11 @@ Examples:
     Config(command::config::Arguments),
     /// Print the reference of all metrics that a running service has at /metrics, as Markdown
     Metrics,
+    /// See and rotate the keys that sign tokens, and change the master key that seals them
+    ///
+    /// Works beside running servers, on the database that the settings name.
+    #[command(subcommand, after_help = "Examples:\n  portcullis keys list\n  portcullis keys rotate")]
+    Keys(command::keys::Command),
     /// Check the audit log, or write it down so that others can
     #[command(
         subcommand,
@@ -130,6 +135,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Asyncapi => command::asyncapi::run(),
         Command::Config(arguments) => command::config::run(config, &arguments),
         Command::Metrics => command::metrics::run(),
+        Command::Keys(command) => command::keys::run(&config()?, &command),
         Command::Audit(command) => command::audit::run(&config()?, &command),
         Command::Subscriptions(command) => command::subscriptions::run(&config()?, &command),
         Command::Import(command) => command::import::run(&config()?, &command),

@@ -18,9 +18,13 @@ use crate::{id::SubjectId, port::Entropy};
 const KEY_LENGTH: usize = 32;
 const NONCE_LENGTH: usize = 24;
 
-/// The service's master key: 32 bytes that wrap every other key.
+/// The service's master key: 32 bytes that wrap every other key. While it is being changed, with the one before, which opens and
+/// seals nothing new.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct MasterKey([u8; KEY_LENGTH]);
+pub struct MasterKey {
+    bytes: [u8; KEY_LENGTH],
+    previous: Option<[u8; KEY_LENGTH]>,
+}
 
 /// One person's data key.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -47,27 +51,34 @@ pub struct SealError;
 impl MasterKey {
     /// Wraps 32 bytes.
     pub const fn new(bytes: [u8; KEY_LENGTH]) -> Self {
-        Self(bytes)
+        Self { bytes, previous: None }
     }
 
     /// Draws a new master key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self(random(entropy))
+        Self::new(random(entropy))
+    }
+
+    /// Opens also what `previous` has sealed: what [`rewrap`](crate::key_ring::rewrap) has not come to yet.
+    #[must_use]
+    pub const fn with_previous(mut self, previous: &Self) -> Self {
+        self.previous = Some(previous.bytes);
+        self
     }
 
     /// The key's bytes, to keep them in a file of mode 0600.
     pub fn expose(&self) -> &[u8; KEY_LENGTH] {
-        &self.0
+        &self.bytes
     }
 
     /// Wraps a person's data key for the store.
     pub fn wrap(&self, subject: SubjectId, key: &DataKey, entropy: &dyn Entropy) -> SubjectKey {
-        SubjectKey { subject, wrapped: seal(&self.0, &key.0, subject.as_uuid().as_bytes(), entropy) }
+        SubjectKey { subject, wrapped: self.seal(&key.0, subject.as_uuid().as_bytes(), entropy) }
     }
 
     /// Opens a person's data key.
     pub fn unwrap(&self, key: &SubjectKey) -> Result<DataKey, SealError> {
-        let mut bytes = open(&self.0, &key.wrapped, key.subject.as_uuid().as_bytes())?;
+        let mut bytes = self.open(&key.wrapped, key.subject.as_uuid().as_bytes())?;
         let key = bytes.as_slice().try_into().map(DataKey).map_err(|_| SealError);
         bytes.zeroize();
         key
@@ -75,17 +86,39 @@ impl MasterKey {
 
     /// A secret for one use alone, from which nobody finds this key (BLAKE3 in its key derivation mode).
     pub fn derive(&self, context: &'static str) -> [u8; KEY_LENGTH] {
-        blake3::derive_key(context, &self.0)
+        blake3::derive_key(context, &self.bytes)
     }
 
-    /// Seals other secrets of the service, such as signing keys; `purpose` binds them to their place.
+    /// Seals other secrets of the service, such as signing keys; `purpose` binds them to their place. What is sealed so and kept is
+    /// to be sealed anew by [`rewrap`](crate::key_ring::rewrap).
     pub fn seal(&self, secret: &[u8], purpose: &[u8], entropy: &dyn Entropy) -> Sealed {
-        seal(&self.0, secret, purpose, entropy)
+        seal(&self.bytes, secret, purpose, entropy)
     }
 
     /// Opens what [`seal`](Self::seal) sealed for the same purpose.
     pub fn open(&self, sealed: &Sealed, purpose: &[u8]) -> Result<Vec<u8>, SealError> {
-        open(&self.0, sealed, purpose)
+        let opened = open(&self.bytes, sealed, purpose);
+        match &self.previous {
+            Some(previous) if opened.is_err() => open(previous, sealed, purpose),
+            _ => opened,
+        }
+    }
+
+    /// Seals with this key what the previous one had sealed; `None` where it was sealed with this one.
+    pub(crate) fn reseal(
+        &self,
+        sealed: &Sealed,
+        purpose: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Sealed>, SealError> {
+        if let Ok(mut plain) = open(&self.bytes, sealed, purpose) {
+            plain.zeroize();
+            return Ok(None);
+        }
+        let mut plain = self.open(sealed, purpose)?;
+        let resealed = self.seal(&plain, purpose, entropy);
+        plain.zeroize();
+        Ok(Some(resealed))
     }
 }
 
@@ -187,6 +220,23 @@ mod tests {
         let moved = SubjectKey { subject: subject(2), ..wrapped.clone() };
         assert_eq!(master.unwrap(&moved).map(|_| ()), Err(SealError));
         assert_eq!(MasterKey::generate(&entropy).unwrap(&wrapped).map(|_| ()), Err(SealError));
+    }
+
+    #[test]
+    fn what_the_previous_master_key_sealed_opens_and_is_sealed_anew_once() {
+        let entropy = SeededEntropy::new(3);
+        let (old, new) = (MasterKey::generate(&entropy), MasterKey::generate(&entropy));
+        let both = new.clone().with_previous(&old);
+        let sealed = old.seal(b"secret", b"purpose", &entropy);
+        assert_eq!(new.open(&sealed, b"purpose"), Err(SealError));
+        assert_eq!(both.open(&sealed, b"purpose").as_deref(), Ok(b"secret".as_slice()));
+
+        let resealed = both.reseal(&sealed, b"purpose", &entropy).expect("opens").expect("was the old key's");
+        assert_eq!(new.open(&resealed, b"purpose").as_deref(), Ok(b"secret".as_slice()));
+        assert_eq!(old.open(&resealed, b"purpose"), Err(SealError));
+        assert_eq!(both.reseal(&resealed, b"purpose", &entropy), Ok(None));
+        assert_eq!(both.reseal(&sealed, b"elsewhere", &entropy), Err(SealError));
+        assert_eq!(old.open(&both.seal(b"more", b"purpose", &entropy), b"purpose"), Err(SealError));
     }
 
     #[test]

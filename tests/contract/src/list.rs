@@ -215,6 +215,13 @@ contract! {
         a_shredded_key_is_never_found_again,
         a_key_put_and_shredded_in_one_commit_is_not_found,
     ]
+    "`list` gives every key by subject; a page goes on after the given one, without a gap or a repeat." => [
+        keys_are_listed_by_subject,
+    ]
+    "`replace` changes the keys that are still as they were read, and no other, and says how many; a shredded one stays gone." => [
+        keys_that_are_as_they_were_read_are_replaced,
+        a_replacement_brings_no_shredded_key_back,
+    ]
 }
 
 contract! {
@@ -308,6 +315,9 @@ contract! {
     "Of any number of keys that race for one epoch exactly one is inserted." => [
         a_second_key_of_an_epoch_is_not_inserted,
         of_racing_keys_of_one_epoch_one_is_inserted,
+    ]
+    "`replace` changes the material of a key that is still as it was read, and nothing else." => [
+        a_key_that_is_as_it_was_read_is_replaced,
     ]
 }
 

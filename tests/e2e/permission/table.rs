@@ -66,6 +66,8 @@ pub(super) const TABLE: &[Row] = &[
     // Open to all, whatever token comes with it.       nobody user moderator admin ended other-owner
     row("GET /health/liveness", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
     row("GET /health/readiness", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
+    row("GET /api/v1/auth/keys", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
+    row("GET /.well-known/jwks.json", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
     row("GET /api/v1/auth/health", NO_TARGET, NO_BODY, [200, 200, 200, 200, 200, 200]),
     row("POST /api/v1/auth/register", NO_TARGET, NewAccount, [201, 201, 201, 201, 201, 201]),
     row("POST /api/v1/auth/verify-email", NO_TARGET, WRONG_CODE, [400, 400, 400, 400, 400, 400]),

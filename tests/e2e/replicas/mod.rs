@@ -2,6 +2,7 @@
 
 mod administration;
 mod broker;
+mod key;
 mod limit;
 mod line;
 mod lockout;

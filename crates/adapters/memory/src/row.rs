@@ -16,10 +16,11 @@ use portcullis_domain::{
     },
     key_ring::SealedSigningKey,
     port::{
-        Accesses, Companies, Credentials, Invitations, LoginHistory, Members, OneTimeCodes, RotateOutcome,
-        Rotation, Sessions, SigningKeys, StoreError, SubjectKeys, UserCount, UserCursor, UserQuery, Users,
+        Accesses, Companies, Credentials, Invitations, KeyReplacement, LoginHistory, Members, OneTimeCodes,
+        RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, SubjectKeys, UserCount, UserCursor,
+        UserQuery, Users,
     },
-    seal::SubjectKey,
+    seal::{Sealed, SubjectKey},
     session::{LoginAttempt, Session},
     user::{Credential, User},
     value::{Email, Username},
@@ -43,7 +44,7 @@ pub(crate) struct Rows {
     invitations: HashMap<InvitationId, Invitation>,
     login_attempts: Vec<LoginAttempt>,
     accesses: Vec<Access>,
-    subject_keys: HashMap<SubjectId, SubjectKey>,
+    subject_keys: BTreeMap<SubjectId, SubjectKey>,
     signing_keys: BTreeMap<u32, SealedSigningKey>,
 }
 
@@ -410,6 +411,25 @@ impl SubjectKeys for Memory {
     async fn find(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError> {
         Ok(self.state().rows.subject_keys.get(&subject).cloned())
     }
+
+    async fn list(&self, after: Option<SubjectId>, limit: usize) -> Result<Vec<SubjectKey>, StoreError> {
+        let state = self.state();
+        let keys =
+            state.rows.subject_keys.values().filter(|key| after.is_none_or(|after| key.subject > after));
+        Ok(keys.take(limit).cloned().collect())
+    }
+
+    async fn replace(&self, replacements: Vec<KeyReplacement>) -> Result<u64, StoreError> {
+        let keys = &mut self.state().rows.subject_keys;
+        let mut count = 0;
+        for KeyReplacement { from, to } in replacements {
+            if let Some(key) = keys.get_mut(&from.subject).filter(|key| **key == from) {
+                key.wrapped = to;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
 }
 
 #[async_trait]
@@ -423,5 +443,15 @@ impl SigningKeys for Memory {
         let is_first = !signing_keys.contains_key(&key.epoch);
         signing_keys.entry(key.epoch).or_insert(key);
         Ok(is_first)
+    }
+
+    async fn replace(&self, from: SealedSigningKey, to: Sealed) -> Result<bool, StoreError> {
+        let signing_keys = &mut self.state().rows.signing_keys;
+        let Some(key) = signing_keys.get_mut(&from.epoch) else { return Ok(false) };
+        let is_same = key.material == from.material;
+        if is_same {
+            key.material = to;
+        }
+        Ok(is_same)
     }
 }

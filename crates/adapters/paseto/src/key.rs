@@ -1,12 +1,13 @@
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use ed25519_compact::{KeyPair, Seed};
 use pasetors::{
     keys::{AsymmetricPublicKey, AsymmetricSecretKey, SymmetricKey},
     paserk::{FormatAsPaserk, Id},
     version4::V4,
 };
-use portcullis_domain::key_ring::SigningKey;
+use portcullis_domain::key_ring::{KeyState, RingKey, SigningKey};
 use thiserror::Error;
 use zeroize::Zeroize;
 
@@ -31,13 +32,24 @@ pub struct PublicKey {
     pub id: String,
     /// The key itself as PASERK (`k4.public.…`).
     pub paserk: String,
+    /// The key itself: an Ed25519 public key.
+    pub bytes: [u8; 32],
     /// The epoch of the signing key it belongs to.
     pub epoch: u32,
+    /// What that key is for.
+    pub state: KeyState,
+    /// From when on it verifies no access token; `None` while it is not retired.
+    pub not_after: Option<DateTime<Utc>>,
 }
 
 /// What a signing key's material makes: a key pair for access tokens and a key for refresh tokens.
 pub(crate) struct Key {
     pub(crate) epoch: u32,
+    pub(crate) state: KeyState,
+    /// From when on it verifies no access token.
+    pub(crate) access_until: Option<DateTime<Utc>>,
+    /// From when on it verifies no refresh token.
+    pub(crate) refresh_until: Option<DateTime<Utc>>,
     pub(crate) public: AsymmetricPublicKey<V4>,
     pub(crate) secret: AsymmetricSecretKey<V4>,
     pub(crate) local: SymmetricKey<V4>,
@@ -64,6 +76,9 @@ impl Key {
         let local = SymmetricKey::from(local).map_err(|_| weak)?;
         Ok(Self {
             epoch: key.epoch(),
+            state: KeyState::Active,
+            access_until: None,
+            refresh_until: None,
             access_footer: footer(&Id::from(&public)),
             refresh_footer: footer(&Id::from(&local)),
             public,
@@ -72,8 +87,21 @@ impl Key {
         })
     }
 
+    /// With its place in the ring.
+    pub(crate) fn of_ring(key: &RingKey) -> Result<Self, KeyError> {
+        let RingKey { state, access_until, refresh_until, .. } = *key;
+        Ok(Self { state, access_until, refresh_until, ..Self::new(&key.key)? })
+    }
+
     pub(crate) fn to_public(&self) -> PublicKey {
-        PublicKey { id: paserk(&Id::from(&self.public)), paserk: paserk(&self.public), epoch: self.epoch }
+        PublicKey {
+            id: paserk(&Id::from(&self.public)),
+            paserk: paserk(&self.public),
+            bytes: self.public.as_bytes().try_into().expect("an Ed25519 public key has 32 bytes"),
+            epoch: self.epoch,
+            state: self.state,
+            not_after: self.access_until,
+        }
     }
 }
 
@@ -98,12 +126,16 @@ fn paserk(key: &dyn FormatAsPaserk) -> String {
 mod tests {
     use super::*;
 
+    fn made(epoch: u32, material: [u8; 64]) -> Result<Key, KeyError> {
+        Key::new(&SigningKey::new(epoch, material))
+    }
+
     #[test]
     fn half_a_key_of_zeros_is_refused() {
         for (first, second) in [(0, 7), (7, 0), (0, 0)] {
             let mut material = [first; 64];
             material[HALF..].fill(second);
-            let made = Key::new(&SigningKey::new(3, material));
+            let made = made(3, material);
             assert_eq!(made.err(), Some(KeyError::Weak { epoch: 3 }), "{first} {second}");
         }
     }
@@ -111,9 +143,9 @@ mod tests {
     #[test]
     fn the_first_half_signs_and_the_second_encrypts() {
         let mut material = [1; 64];
-        let one = Key::new(&SigningKey::new(1, material)).expect("a key");
+        let one = made(1, material).expect("a key");
         material[HALF..].fill(2);
-        let other = Key::new(&SigningKey::new(1, material)).expect("a key");
+        let other = made(1, material).expect("a key");
         assert_eq!(one.public, other.public);
         assert_ne!(one.local, other.local);
     }
@@ -129,13 +161,13 @@ mod tests {
             .expect("hexadecimal");
         let mut material = [7; 64];
         material[..HALF].copy_from_slice(&seed);
-        let key = Key::new(&SigningKey::new(1, material)).expect("a key");
+        let key = made(1, material).expect("a key");
         assert_eq!(key.public.as_bytes(), public);
     }
 
     #[test]
     fn debug_shows_no_key() {
-        let key = Key::new(&SigningKey::new(3, [7; 64])).expect("a key");
+        let key = made(3, [7; 64]).expect("a key");
         assert_eq!(format!("{key:?}"), "Key(epoch 3, ***)");
     }
 }

@@ -1,4 +1,8 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pasetors::{
@@ -6,7 +10,7 @@ use pasetors::{
     version4::{LocalToken, PublicToken, V4},
 };
 use portcullis_domain::{
-    key_ring::SigningKey,
+    key_ring::{KeyRing, KeyState},
     port::{AccessClaims, RefreshClaims, TokenError, Tokens},
     value::Secret,
 };
@@ -28,13 +32,22 @@ const CLOCK_LEEWAY: TimeDelta = TimeDelta::seconds(5);
 /// key, neither is taken for the other.
 const REFRESH_PURPOSE: &[u8] = b"portcullis refresh token v1";
 
-/// Makes and checks PASETO v4 tokens with the keys of a key ring: the newest signs, all verify.
+/// Makes and checks PASETO v4 tokens with the keys of a key ring: the active one signs, and all verify, a retired one until what it
+/// signed has expired.
 pub struct Paseto {
-    /// Oldest epoch first, at least one.
-    keys: Vec<Key>,
+    keys: RwLock<Keys>,
     issuer: String,
     audience: String,
     clock_leeway: TimeDelta,
+}
+
+/// The keys of a ring.
+#[derive(Clone)]
+struct Keys {
+    /// Oldest epoch first.
+    all: Arc<[Key]>,
+    /// Which of them signs.
+    active: usize,
 }
 
 /// Tokens cannot be made of these keys and names.
@@ -55,11 +68,9 @@ pub enum PasetoError {
 }
 
 impl Paseto {
-    /// Takes the keys, in any order, and the names that every token states and must state. The given keys' memory is
-    /// overwritten when this returns.
-    #[expect(clippy::needless_pass_by_value, reason = "the caller's copy of the keys is to end here")]
+    /// Takes a ring's keys, and the names that every token states and must state.
     pub fn new(
-        keys: Vec<SigningKey>,
+        ring: &KeyRing,
         issuer: impl Into<String>,
         audience: impl Into<String>,
     ) -> Result<Self, PasetoError> {
@@ -70,12 +81,15 @@ impl Paseto {
         if !is_name(&audience) {
             return Err(PasetoError::Audience);
         }
-        let mut keys = keys.iter().map(Key::new).collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() {
-            return Err(PasetoError::NoKey);
-        }
-        keys.sort_by_key(|key| key.epoch);
+        let keys = RwLock::new(Keys::new(ring)?);
         Ok(Self { keys, issuer, audience, clock_leeway: CLOCK_LEEWAY })
+    }
+
+    /// Puts another ring's keys in place of those there are, all at once.
+    pub fn set_keys(&self, ring: &KeyRing) -> Result<(), PasetoError> {
+        let keys = Keys::new(ring)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
     }
 
     /// Sets by how much the issuing replica's clock may be ahead of this one's: a token from further in the future is
@@ -87,13 +101,24 @@ impl Paseto {
         self
     }
 
-    /// The keys that verify access tokens, oldest epoch first.
+    /// The keys that verify access tokens, oldest epoch first, and those that did.
     pub fn public_keys(&self) -> Vec<PublicKey> {
-        self.keys.iter().map(Key::to_public).collect()
+        self.keys().all.iter().map(Key::to_public).collect()
     }
 
-    fn signing_key(&self) -> &Key {
-        self.keys.last().expect("the constructor takes no empty ring")
+    /// Whether a token has the form of ours and names none of the keys. Says nothing of its worth.
+    pub fn names_unknown_key(&self, token: &Secret) -> bool {
+        let keys = self.keys();
+        let is_unknown = |footer: fn(&Key) -> &String, bytes: &[u8]| find(&keys.all, footer, bytes).is_err();
+        if let Ok(token) = untrusted::<UntrustedToken<pasetors::Public, V4>>(token) {
+            return is_unknown(|key| &key.access_footer, token.untrusted_footer());
+        }
+        untrusted::<UntrustedToken<pasetors::Local, V4>>(token)
+            .is_ok_and(|token| is_unknown(|key| &key.refresh_footer, token.untrusted_footer()))
+    }
+
+    fn keys(&self) -> Keys {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn bounds(&self, issued_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> Bounds {
@@ -113,9 +138,27 @@ impl Paseto {
     }
 }
 
+impl Keys {
+    fn new(ring: &KeyRing) -> Result<Self, PasetoError> {
+        let all = ring.keys().iter().map(Key::of_ring).collect::<Result<Arc<[_]>, _>>()?;
+        let active = all.iter().position(|key| key.state == KeyState::Active).ok_or(PasetoError::NoKey)?;
+        Ok(Self { all, active })
+    }
+
+    fn active(&self) -> &Key {
+        &self.all[self.active]
+    }
+}
+
+/// What a retired key signed has expired by then. What has not, says so with a key that was stolen.
+fn check_key(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), TokenError> {
+    if until.is_some_and(|until| now >= until) { Err(TokenError::Invalid) } else { Ok(()) }
+}
+
 impl Tokens for Paseto {
     fn issue_access(&self, claims: &AccessClaims) -> Secret {
-        let key = self.signing_key();
+        let keys = self.keys();
+        let key = keys.active();
         let payload = payload(&Access::new(self.bounds(claims.issued_at, claims.expires_at), claims));
         let token = PublicToken::sign(&key.secret, &payload, Some(key.access_footer.as_bytes()), None);
         Secret::new(token.expect("a checked key signs any payload"))
@@ -123,17 +166,20 @@ impl Tokens for Paseto {
 
     fn verify_access(&self, token: &Secret, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
         let token: UntrustedToken<pasetors::Public, V4> = untrusted(token)?;
-        let key = find(&self.keys, |key| &key.access_footer, token.untrusted_footer())?;
+        let keys = self.keys();
+        let key = find(&keys.all, |key| &key.access_footer, token.untrusted_footer())?;
         let footer = Some(key.access_footer.as_bytes());
         let trusted = PublicToken::verify(&key.public, &token, footer, None).map_err(invalid)?;
         let claims: Access = read(trusted.payload())?;
         self.check(&claims.bounds, now)?;
+        check_key(key.access_until, now)?;
         Ok(claims.into_domain())
     }
 
     /// The nonce is the PASETO library's own, from the operating system: the library takes none from outside.
     fn issue_refresh(&self, claims: &RefreshClaims) -> Secret {
-        let key = self.signing_key();
+        let keys = self.keys();
+        let key = keys.active();
         let payload = payload(&Refresh::new(self.bounds(claims.issued_at, claims.expires_at), claims));
         let footer = Some(key.refresh_footer.as_bytes());
         let token = LocalToken::encrypt(&key.local, &payload, footer, Some(REFRESH_PURPOSE));
@@ -142,12 +188,14 @@ impl Tokens for Paseto {
 
     fn verify_refresh(&self, token: &Secret, now: DateTime<Utc>) -> Result<RefreshClaims, TokenError> {
         let token: UntrustedToken<pasetors::Local, V4> = untrusted(token)?;
-        let key = find(&self.keys, |key| &key.refresh_footer, token.untrusted_footer())?;
+        let keys = self.keys();
+        let key = find(&keys.all, |key| &key.refresh_footer, token.untrusted_footer())?;
         let footer = Some(key.refresh_footer.as_bytes());
         let trusted =
             LocalToken::decrypt(&key.local, &token, footer, Some(REFRESH_PURPOSE)).map_err(invalid)?;
         let claims: Refresh = read(trusted.payload())?;
         self.check(&claims.bounds, now)?;
+        check_key(key.refresh_until, now)?;
         Ok(claims.into_domain())
     }
 }
@@ -156,7 +204,7 @@ impl Tokens for Paseto {
 impl fmt::Debug for Paseto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Paseto")
-            .field("keys", &self.keys)
+            .field("keys", &self.keys().all)
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
             .finish_non_exhaustive()

@@ -9,9 +9,10 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::DateTime;
 use portcullis_contract::{CheckpointKeysHarness, TokensHarness};
 use portcullis_domain::{
-    key_ring::SigningKey,
+    key_ring::{KeyRing, Lifetimes, SigningKey},
     port::{CheckpointSigner, CheckpointVerifier, PublicKey, Tokens},
 };
 use portcullis_paseto::{CheckpointKeys, Paseto, PublicCheckpointKeys};
@@ -21,8 +22,10 @@ const AUDIENCE: &str = "portcullis";
 
 /// The contract is exact where an operator allows for clocks that differ.
 fn tokens(key: u8, issuer: &str, audience: &str) -> Arc<dyn Tokens> {
-    let keys = vec![SigningKey::new(1, [key; 64])];
-    let paseto = Paseto::new(keys, issuer, audience).expect("a good key and good names");
+    let keys = [(SigningKey::new(1, [key; 64]), DateTime::UNIX_EPOCH)];
+    let lifetimes = Lifetimes { access: Duration::from_secs(1800), refresh: Duration::from_secs(3600) };
+    let paseto =
+        Paseto::new(&KeyRing::new(keys, lifetimes), issuer, audience).expect("a good key and good names");
     Arc::new(paseto.with_clock_leeway(Duration::ZERO))
 }
 

@@ -124,6 +124,10 @@ settings! {
         amqp_exchange: String = plain("AMQP_EXCHANGE", "portcullis.events", form::text());
         /// The key that seals all other keys and personal data. Without it no data can be read: keep a copy. `openssl rand -base64 32` makes one.
         master_key: Option<MasterKey> = secret("MASTER_KEY", "made in `DATA_DIR` at the first start", form::master_key());
+        /// Another master key, which opens what it has sealed and seals nothing: for as long as `MASTER_KEY` is being changed, see `portcullis keys rewrap --help`.
+        master_key_previous: Option<MasterKey> = secret("MASTER_KEY_PREVIOUS", "none", form::master_key());
+        /// How long a key signs tokens before the next one takes over, in days; 0 for until `portcullis keys rotate`.
+        key_rotation: Duration = plain("KEY_ROTATION_DAYS", "90", form::span(DAYS, 0..=3650));
     }
     "Tokens" {
         /// The issuer in tokens (`iss`); a token of another issuer is refused.

@@ -40,11 +40,12 @@ enum Class {
 
 /// The one table of which routes count as what: the first line that fits. `*` stands for any method, and at the end of a path for
 /// whatever follows. What no line fits is no part of the API, and not limited: monitors ask for it, and nothing of it costs much.
-const TABLE: [(&str, &str, Option<Class>); 13] = [
+const TABLE: [(&str, &str, Option<Class>); 14] = [
     ("POST", "/api/v1/auth/login", Some(Class::SignIn)),
     ("POST", "/api/v1/auth/register", Some(Class::Registration)),
     ("POST", "/api/v1/auth/register/*", Some(Class::Registration)),
     ("GET", "/api/v1/auth/health", None),
+    ("GET", "/api/v1/auth/keys", None),
     ("*", "/api/*", Some(Class::Ordinary)),
     ("GET", "/health/*", None),
     ("GET", "/metrics", None),

@@ -12,6 +12,7 @@ mod console;
 mod document;
 mod error;
 mod health;
+mod key;
 mod language;
 mod limit;
 mod login_history;
@@ -32,7 +33,7 @@ use poem::{EndpointExt, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use portcullis_domain::Identity;
 
-use crate::{dependency::Dependency, mail::MailCopies, metric::Metrics};
+use crate::{dependency::Dependency, mail::MailCopies, metric::Metrics, token::RingTokens};
 pub(crate) use {boundary::Gate, limit::Limits};
 
 /// The groups of the OpenAPI document.
@@ -89,7 +90,8 @@ fn api() -> impl OpenApi {
     );
     let own = (user::ProfileApi, user::ExportApi);
     let streams = stream::SchemaApi;
-    (auth, own, sessions, login_history, administration, companies, streams, health::HealthApi)
+    let keys = (key::KeysApi, key::JwksApi);
+    (auth, keys, own, sessions, login_history, administration, companies, streams, health::HealthApi)
 }
 
 /// The API with its description; the code is the source of both.
@@ -116,6 +118,7 @@ pub(crate) fn endpoint(
     identity: Identity,
     dependencies: Arc<[Box<dyn Dependency>]>,
     metrics: Arc<Metrics>,
+    tokens: Arc<RingTokens>,
     gate: Gate,
     copies: MailCopies,
     console_of: Option<&str>,
@@ -129,6 +132,6 @@ pub(crate) fn endpoint(
         all = console::routes(all, app_name);
     }
     let routes = route::Routes::of(&service, &beside);
-    let all = all.nest("/", service).data(dependencies).data(copies);
+    let all = all.nest("/", service).data(dependencies).data(copies).data(tokens);
     boundary::Boundary::new(all, identity, metrics, gate, routes).boxed()
 }

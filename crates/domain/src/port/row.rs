@@ -10,7 +10,7 @@ use crate::{
     company::{Company, Invitation, Member, Membership},
     id::{AccessId, CompanyId, InvitationId, OneTimeCodeId, SessionId, StreamId, SubjectId, UserId},
     key_ring::SealedSigningKey,
-    seal::SubjectKey,
+    seal::{Sealed, SubjectKey},
     session::Session,
     user::{Credential, User},
     value::{Email, Username},
@@ -143,10 +143,25 @@ pub trait OneTimeCodes: Send + Sync {
 /// # Contract
 ///
 /// * A put key is found; a shredded one never again.
+/// * `list` gives every key by subject; a page goes on after the given one, without a gap or a repeat.
+/// * `replace` changes the keys that are still as they were read, and no other, and says how many; a shredded one stays gone.
 #[async_trait]
 pub trait SubjectKeys: Send + Sync {
     /// By subject.
     async fn find(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError>;
+    /// All, by subject, those after the given one, at most `limit`.
+    async fn list(&self, after: Option<SubjectId>, limit: usize) -> Result<Vec<SubjectKey>, StoreError>;
+    /// Puts other bytes in place of those that were read, for a change of the master key.
+    async fn replace(&self, replacements: Vec<KeyReplacement>) -> Result<u64, StoreError>;
+}
+
+/// A subject key as it was read, and what is to become of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyReplacement {
+    /// As it was read.
+    pub from: SubjectKey,
+    /// The same key, wrapped anew.
+    pub to: Sealed,
 }
 
 /// Companies as the commits left them.
@@ -270,10 +285,13 @@ impl UserQuery {
 ///
 /// * `list` returns them by epoch, as they were inserted.
 /// * Of any number of keys that race for one epoch exactly one is inserted.
+/// * `replace` changes the material of a key that is still as it was read, and nothing else.
 #[async_trait]
 pub trait SigningKeys: Send + Sync {
     /// All of them, oldest epoch first.
     async fn list(&self) -> Result<Vec<SealedSigningKey>, StoreError>;
     /// Adds a key; false when its epoch has one already.
     async fn insert(&self, key: SealedSigningKey) -> Result<bool, StoreError>;
+    /// Puts other bytes in place of those that were read, for a change of the master key; false where they are others by now.
+    async fn replace(&self, from: SealedSigningKey, to: Sealed) -> Result<bool, StoreError>;
 }

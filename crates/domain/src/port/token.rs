@@ -1,3 +1,4 @@
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
@@ -16,6 +17,7 @@ use crate::{
 /// * A token with any bit changed, cut, extended, of another key, issuer or audience, is `Invalid`; an authentic one past its time is `Expired`.
 /// * An access token is no refresh token and the other way round.
 /// * Text that is no token at all, of any length and kind, is `Invalid`.
+#[async_trait]
 pub trait Tokens: Send + Sync {
     /// Issues an access token, which anybody with the public key can verify.
     fn issue_access(&self, claims: &AccessClaims) -> Secret;
@@ -25,6 +27,11 @@ pub trait Tokens: Send + Sync {
     fn issue_refresh(&self, claims: &RefreshClaims) -> Secret;
     /// Verifies a refresh token.
     fn verify_refresh(&self, token: &Secret, now: DateTime<Utc>) -> Result<RefreshClaims, TokenError>;
+    /// Asked of a token that was `Invalid`: looks whether the key that it names was made since, by another replica; true where there
+    /// is a new key, and it is worth verifying the token again. May look seldom: anybody can name keys that there are not.
+    async fn learn_key(&self, _token: &Secret) -> bool {
+        false
+    }
 }
 
 /// What an access token says.

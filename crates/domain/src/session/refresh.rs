@@ -70,7 +70,7 @@ impl Identity {
     /// retry within the leeway, which gets the current generation again.
     pub async fn refresh(&self, token: &Secret, origin: &Origin) -> Result<IssuedTokens, RefreshError> {
         let now = self.now();
-        let claims = self.ports().tokens.verify_refresh(token, now).map_err(|error| match error {
+        let claims = self.verify_refresh(token, now).await.map_err(|error| match error {
             TokenError::Invalid => RefreshError::TokenInvalid,
             TokenError::Expired => RefreshError::SessionExpired,
         })?;
@@ -78,6 +78,19 @@ impl Identity {
         let user = self.ports().users.find(session.user).await?;
         let user = user.filter(|user| user.is_active).ok_or(RefreshError::SessionExpired)?;
         Ok(self.issue_tokens(user, &session, now).await?)
+    }
+
+    /// Verifies a refresh token, also one that another replica has made with a key that this one has not heard of.
+    pub(crate) async fn verify_refresh(
+        &self,
+        token: &Secret,
+        now: DateTime<Utc>,
+    ) -> Result<RefreshClaims, TokenError> {
+        let tokens = &self.ports().tokens;
+        match tokens.verify_refresh(token, now) {
+            Err(TokenError::Invalid) if tokens.learn_key(token).await => tokens.verify_refresh(token, now),
+            verdict => verdict,
+        }
     }
 
     async fn rotate(

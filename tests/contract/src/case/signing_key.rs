@@ -50,3 +50,19 @@ pub async fn of_racing_keys_of_one_epoch_one_is_inserted<H: StoreHarness>() {
     assert_eq!(inserted.len(), 1, "keys that were told they are in");
     assert_eq!(store.signing_keys.list().await.expect("reads"), vec![inserted[0].0.clone()]);
 }
+
+/// The second time it is another one already; no other key changes, and none appears.
+pub async fn a_key_that_is_as_it_was_read_is_replaced<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let (one, two) = (key(1), key(2));
+    for key in [one.clone(), two.clone()] {
+        assert!(store.signing_keys.insert(key).await.expect("writes"));
+    }
+    let (first, second, third) = (key(2).material, key(2).material, key(3));
+    assert!(store.signing_keys.replace(two.clone(), first.clone()).await.expect("writes"));
+    assert!(!store.signing_keys.replace(two.clone(), second.clone()).await.expect("writes"));
+    assert!(!store.signing_keys.replace(third, second).await.expect("writes"));
+    let replaced = SealedSigningKey { material: first, ..two };
+    assert_eq!(store.signing_keys.list().await.expect("reads"), vec![one, replaced]);
+}

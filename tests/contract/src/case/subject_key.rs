@@ -1,6 +1,7 @@
 use portcullis_domain::{
     commit::{Commit, RowChange},
     id::SubjectId,
+    port::KeyReplacement,
     seal::SubjectKey,
 };
 
@@ -62,4 +63,62 @@ pub async fn a_key_put_and_shredded_in_one_commit_is_not_found<H: StoreHarness>(
     let put = RowChange::PutSubjectKey(sample::subject_key(subject));
     store.commit(Commit { shred: vec![subject], ..sample::rows([put]) }).await;
     assert_eq!(find(&store, subject).await, None);
+}
+
+/// Page by page, each once.
+pub async fn keys_are_listed_by_subject<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    assert!(store.subject_keys.list(None, sample::ALL).await.expect("reads").is_empty());
+    let mut keys = Vec::new();
+    for _ in 0..7 {
+        keys.push(put_key(&store).await);
+    }
+    keys.sort_by_key(|key| key.subject);
+    assert_eq!(store.subject_keys.list(None, sample::ALL).await.expect("reads"), keys);
+    for limit in [1, 2, 3, 7] {
+        let (mut paged, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.subject_keys.list(after, limit).await.expect("reads");
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = Some(last.subject);
+            paged.extend(page);
+        }
+        assert_eq!(paged, keys, "in pages of {limit}");
+    }
+}
+
+fn replacement(from: &SubjectKey) -> KeyReplacement {
+    KeyReplacement { from: from.clone(), to: sample::subject_key(from.subject).wrapped }
+}
+
+/// What somebody else has changed since is theirs.
+pub async fn keys_that_are_as_they_were_read_are_replaced<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let (one, other) = (put_key(&store).await, put_key(&store).await);
+    let (changed, untouched) = (put_key(&store).await, put_key(&store).await);
+    let theirs = sample::subject_key(changed.subject);
+    store.put([RowChange::PutSubjectKey(theirs.clone())]).await;
+    let replacements = [&one, &changed, &other].map(replacement);
+    let [to_one, _, to_other] = replacements.clone().map(|replacement| replacement.to);
+    let count = store.subject_keys.replace(replacements.to_vec()).await.expect("writes");
+    assert_eq!(count, 2);
+    assert_eq!(find(&store, one.subject).await.map(|key| key.wrapped), Some(to_one));
+    assert_eq!(find(&store, other.subject).await.map(|key| key.wrapped), Some(to_other));
+    assert_eq!(find(&store, changed.subject).await, Some(theirs));
+    assert_eq!(find(&store, untouched.subject).await, Some(untouched));
+    assert_eq!(store.subject_keys.replace(replacements.to_vec()).await.expect("writes"), 0, "once is enough");
+}
+
+/// Who was erased while the master key was being changed is erased.
+pub async fn a_replacement_brings_no_shredded_key_back<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let key = put_key(&store).await;
+    store.commit(Commit { shred: vec![key.subject], ..Commit::default() }).await;
+    assert_eq!(store.subject_keys.replace(vec![replacement(&key)]).await.expect("writes"), 0);
+    assert_eq!(find(&store, key.subject).await, None);
+    assert!(store.subject_keys.list(None, sample::ALL).await.expect("reads").is_empty());
 }

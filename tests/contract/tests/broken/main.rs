@@ -9,6 +9,7 @@ mod end_fault;
 mod feed_fault;
 mod guard_fault;
 mod history_fault;
+mod key_fault;
 mod publisher;
 mod row_fault;
 mod shared;

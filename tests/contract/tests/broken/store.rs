@@ -11,13 +11,16 @@ use portcullis_domain::{
     commit::{Commit, CommitError, Committed},
     company::{Member, Membership},
     event::{Event, Version},
-    id::{AccessId, CompanyId, EventId, LoginAttemptId, OneTimeCodeId, SessionId, StreamId, UserId},
+    id::{
+        AccessId, CompanyId, EventId, LoginAttemptId, OneTimeCodeId, SessionId, StreamId, SubjectId, UserId,
+    },
     key_ring::SealedSigningKey,
     port::{
-        Accesses, Checkpoints, DeadLetter, EventStore, FeedCursor, FeedItem, Invitations, LoginHistory,
-        Members, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, StreamHead,
-        SubscriptionState, Subscriptions, UserCount, UserCursor, UserQuery, Users,
+        Accesses, Checkpoints, DeadLetter, EventStore, FeedCursor, FeedItem, Invitations, KeyReplacement,
+        LoginHistory, Members, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, StoreError,
+        StreamHead, SubjectKeys, SubscriptionState, Subscriptions, UserCount, UserCursor, UserQuery, Users,
     },
+    seal::{Sealed, SubjectKey},
     session::{LoginAttempt, Session},
     user::User,
     verification::{OneTimeCode, Purpose},
@@ -189,6 +192,32 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         Checkpoints::insert(memory, checkpoint).await
     }
 
+    async fn replace_signing_key(
+        &self,
+        memory: &Memory,
+        from: SealedSigningKey,
+        to: Sealed,
+    ) -> Result<bool, StoreError> {
+        SigningKeys::replace(memory, from, to).await
+    }
+
+    async fn list_subject_keys(
+        &self,
+        memory: &Memory,
+        after: Option<SubjectId>,
+        limit: usize,
+    ) -> Result<Vec<SubjectKey>, StoreError> {
+        SubjectKeys::list(memory, after, limit).await
+    }
+
+    async fn replace_subject_keys(
+        &self,
+        memory: &Memory,
+        replacements: Vec<KeyReplacement>,
+    ) -> Result<u64, StoreError> {
+        SubjectKeys::replace(memory, replacements).await
+    }
+
     async fn lease(
         &self,
         memory: &Memory,
@@ -247,7 +276,7 @@ impl<F: Fault> StoreHarness for Store<F> {
             members: self.0.clone(),
             invitations: self.0.clone(),
             accesses: self.0.clone(),
-            subject_keys: self.0.memory.clone(),
+            subject_keys: self.0.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
             checkpoints: self.0.clone(),
@@ -341,6 +370,25 @@ impl<F: Fault> SigningKeys for Faulty<F> {
 
     async fn insert(&self, key: SealedSigningKey) -> Result<bool, StoreError> {
         self.fault.insert(&self.memory, key).await
+    }
+
+    async fn replace(&self, from: SealedSigningKey, to: Sealed) -> Result<bool, StoreError> {
+        self.fault.replace_signing_key(&self.memory, from, to).await
+    }
+}
+
+#[async_trait]
+impl<F: Fault> SubjectKeys for Faulty<F> {
+    async fn find(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError> {
+        SubjectKeys::find(self.memory.as_ref(), subject).await
+    }
+
+    async fn list(&self, after: Option<SubjectId>, limit: usize) -> Result<Vec<SubjectKey>, StoreError> {
+        self.fault.list_subject_keys(&self.memory, after, limit).await
+    }
+
+    async fn replace(&self, replacements: Vec<KeyReplacement>) -> Result<u64, StoreError> {
+        self.fault.replace_subject_keys(&self.memory, replacements).await
     }
 }
 

@@ -1,4 +1,5 @@
 use data_encoding::BASE64URL_NOPAD;
+use portcullis_domain::key_ring::{Lifetimes, SigningKey};
 use portcullis_domain::{
     caller::{Permission, Role},
     id::{CompanyId, SessionId, TokenId, UserId},
@@ -19,8 +20,18 @@ fn key(epoch: u32) -> SigningKey {
     SigningKey::new(epoch, material)
 }
 
+/// Keys made a while ago, the newest three at once: what the last but two signed is good for a while yet.
+fn ring(keys: Vec<SigningKey>) -> KeyRing {
+    let lifetimes = Lifetimes { access: Duration::from_secs(3600), refresh: Duration::from_secs(7200) };
+    KeyRing::new(keys.into_iter().map(|key| (key, time(-1000))), lifetimes)
+}
+
+fn ring_of(epochs: &[u32]) -> KeyRing {
+    ring(epochs.iter().copied().map(key).collect())
+}
+
 fn paseto(epochs: &[u32]) -> Paseto {
-    Paseto::new(epochs.iter().copied().map(key).collect(), ISSUER, AUDIENCE).expect("good keys and names")
+    Paseto::new(&ring_of(epochs), ISSUER, AUDIENCE).expect("good keys and names")
 }
 
 fn time(seconds: i64) -> DateTime<Utc> {
@@ -49,9 +60,10 @@ fn refresh() -> RefreshClaims {
     }
 }
 
-/// Signs any payload with the newest key of `paseto`, as only the service can.
+/// Signs any payload with the active key of `paseto`, as only the service can.
 fn signed(paseto: &Paseto, payload: &str) -> Secret {
-    let key = paseto.signing_key();
+    let keys = paseto.keys();
+    let key = keys.active();
     let footer = Some(key.access_footer.as_bytes());
     Secret::new(PublicToken::sign(&key.secret, payload.as_bytes(), footer, None).expect("signs"))
 }
@@ -128,16 +140,64 @@ fn a_service_with_the_public_key_alone_verifies_an_access_token() {
 }
 
 #[test]
-fn the_newest_key_signs_and_every_key_verifies() {
-    let old = paseto(&[1]);
+fn the_active_key_signs_and_every_key_verifies() {
     let rotated = paseto(&[3, 1, 2]);
-    let epochs: Vec<_> = rotated.public_keys().iter().map(|key| key.epoch).collect();
-    assert_eq!(epochs, [1, 2, 3]);
-    assert!(rotated.verify_access(&old.issue_access(&access()), time(0)).is_ok());
-    assert!(rotated.verify_refresh(&old.issue_refresh(&refresh()), time(0)).is_ok());
-    let newest = paseto(&[3]);
-    assert!(newest.verify_access(&rotated.issue_access(&access()), time(0)).is_ok());
-    assert!(newest.verify_refresh(&rotated.issue_refresh(&refresh()), time(0)).is_ok());
+    let keys: Vec<_> = rotated.public_keys().iter().map(|key| (key.epoch, key.state)).collect();
+    assert_eq!(keys, [(1, KeyState::Retired), (2, KeyState::Active), (3, KeyState::Next)]);
+    for epoch in [1, 2, 3] {
+        let alone = paseto(&[epoch]);
+        assert!(rotated.verify_access(&alone.issue_access(&access()), time(0)).is_ok(), "{epoch}");
+        assert!(rotated.verify_refresh(&alone.issue_refresh(&refresh()), time(0)).is_ok(), "{epoch}");
+        let is_active = epoch == 2;
+        assert_eq!(alone.verify_access(&rotated.issue_access(&access()), time(0)).is_ok(), is_active);
+        assert_eq!(alone.verify_refresh(&rotated.issue_refresh(&refresh()), time(0)).is_ok(), is_active);
+    }
+}
+
+#[test]
+fn a_retired_key_verifies_nothing_once_all_that_it_signed_has_expired() {
+    let (alone, rotated) = (paseto(&[1]), paseto(&[1, 2, 3]));
+    let retired = &rotated.public_keys()[0];
+    let until = retired.not_after.expect("it is retired");
+    // Nobody signs what lasts so long but with a key that was taken away.
+    let forged = AccessClaims { expires_at: time(1_000_000), ..access() };
+    let forged = alone.issue_access(&forged);
+    assert!(rotated.verify_access(&forged, until - TimeDelta::seconds(1)).is_ok());
+    assert_eq!(rotated.verify_access(&forged, until), Err(TokenError::Invalid));
+    assert!(alone.verify_access(&forged, until).is_ok());
+    let forged = alone.issue_refresh(&RefreshClaims { expires_at: time(1_000_000), ..refresh() });
+    assert!(rotated.verify_refresh(&forged, until).is_ok(), "they live longer");
+    assert_eq!(rotated.verify_refresh(&forged, time(900_000)), Err(TokenError::Invalid));
+    // What has expired was good once, and is told so however late.
+    let old = alone.issue_access(&access());
+    assert_eq!(rotated.verify_access(&old, time(900_000)), Err(TokenError::Expired));
+}
+
+#[test]
+fn another_ring_takes_the_place_of_the_one_before_at_once() {
+    let paseto = paseto(&[1, 2]);
+    let before = (paseto.issue_access(&access()), paseto.issue_refresh(&refresh()));
+    paseto.set_keys(&ring_of(&[1, 2, 3])).expect("good keys");
+    let after = (paseto.issue_access(&access()), paseto.issue_refresh(&refresh()));
+    assert_ne!(before.0.expose().rsplit('.').next(), after.0.expose().rsplit('.').next());
+    for (access_token, refresh_token) in [before, after] {
+        assert_eq!(paseto.verify_access(&access_token, time(0)), Ok(access()));
+        assert_eq!(paseto.verify_refresh(&refresh_token, time(0)), Ok(refresh()));
+    }
+    assert_eq!(paseto.set_keys(&KeyRing::default()), Err(PasetoError::NoKey));
+    assert_eq!(paseto.public_keys().len(), 3, "a ring that cannot be used changes nothing");
+}
+
+#[test]
+fn a_token_of_a_key_that_is_not_there_is_known_by_its_footer() {
+    let (ours, theirs) = (paseto(&[1]), paseto(&[2]));
+    for token in [theirs.issue_access(&access()), theirs.issue_refresh(&refresh())] {
+        assert!(ours.names_unknown_key(&token));
+        assert!(!theirs.names_unknown_key(&token));
+    }
+    for text in ["", "v4.public.", "eyJhbGciOiJub25lIn0.e30.", "v4.public.AAAA.AAAA"] {
+        assert!(!ours.names_unknown_key(&Secret::new(text)), "{text}");
+    }
 }
 
 #[test]
@@ -151,11 +211,12 @@ fn another_key_is_not_believed() {
 fn another_key_that_names_one_of_ours_is_not_believed() {
     let (ours, theirs) = (paseto(&[1]), paseto(&[2]));
     let payload = payload_of(&ours.issue_access(&access())).to_string();
-    let footer = Some(ours.signing_key().access_footer.as_bytes());
-    let forged = PublicToken::sign(&theirs.signing_key().secret, payload.as_bytes(), footer, None);
+    let (our_keys, their_keys) = (ours.keys(), theirs.keys());
+    let footer = Some(our_keys.active().access_footer.as_bytes());
+    let forged = PublicToken::sign(&their_keys.active().secret, payload.as_bytes(), footer, None);
     assert_invalid(&ours, forged.expect("signs"));
-    let footer = Some(ours.signing_key().refresh_footer.as_bytes());
-    let forged = LocalToken::encrypt(&theirs.signing_key().local, b"{}", footer, Some(REFRESH_PURPOSE));
+    let footer = Some(our_keys.active().refresh_footer.as_bytes());
+    let forged = LocalToken::encrypt(&their_keys.active().local, b"{}", footer, Some(REFRESH_PURPOSE));
     assert_invalid(&ours, forged.expect("encrypts"));
 }
 
@@ -164,7 +225,7 @@ fn another_issuer_or_audience_with_the_same_key_is_invalid_and_never_expired() {
     let ours = paseto(&[1]);
     for (issuer, audience) in [("https://other.example.com", AUDIENCE), (ISSUER, "other"), (AUDIENCE, ISSUER)]
     {
-        let other = Paseto::new(vec![key(1)], issuer, audience).expect("a good key");
+        let other = Paseto::new(&ring_of(&[1]), issuer, audience).expect("a good key");
         for now in [time(1), time(9999)] {
             let verified = ours.verify_access(&other.issue_access(&access()), now);
             assert_eq!(verified, Err(TokenError::Invalid), "{issuer} {audience}");
@@ -188,7 +249,8 @@ fn one_kind_of_token_is_not_the_other() {
 #[test]
 fn a_local_token_made_for_another_purpose_is_no_refresh_token() {
     let paseto = paseto(&[1]);
-    let key = paseto.signing_key();
+    let keys = paseto.keys();
+    let key = keys.active();
     let claims =
         serde_json::to_vec(&Refresh::new(paseto.bounds(time(0), time(60)), &refresh())).expect("json");
     let footer = Some(key.refresh_footer.as_bytes());
@@ -319,8 +381,9 @@ fn a_footer_can_only_choose_among_our_keys() {
         json!({ "kid": "k4.pid.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }).to_string(),
         "[".repeat(500),
     ] {
-        let secret = &paseto.signing_key().secret;
-        let token = PublicToken::sign(secret, payload.as_bytes(), Some(footer.as_bytes()), None);
+        let keys = paseto.keys();
+        let token =
+            PublicToken::sign(&keys.active().secret, payload.as_bytes(), Some(footer.as_bytes()), None);
         assert_invalid(&paseto, token.expect("signs"));
     }
 }
@@ -372,7 +435,7 @@ fn longer_texts_than_any_token_are_not_looked_at() {
 #[test]
 fn the_longest_token_that_can_be_issued_verifies() {
     let name = "\"".repeat(MAX_NAME_LENGTH);
-    let paseto = Paseto::new(vec![key(1)], &name, &name).expect("good names");
+    let paseto = Paseto::new(&ring_of(&[1]), &name, &name).expect("good names");
     let claims = AccessClaims { role: Role::Admin, permissions: Permission::ALL.to_vec(), ..access() };
     let token = paseto.issue_access(&claims);
     assert!(token.expose().len() < MAX_TOKEN_LENGTH - 1000, "{}", token.expose().len());
@@ -382,7 +445,7 @@ fn the_longest_token_that_can_be_issued_verifies() {
 #[test]
 fn keys_and_names_that_make_no_good_tokens_are_refused() {
     let refused = |keys: Vec<SigningKey>, issuer: &str, audience: &str| {
-        Paseto::new(keys, issuer, audience).expect_err("refused")
+        Paseto::new(&ring(keys), issuer, audience).expect_err("refused")
     };
     assert_eq!(refused(Vec::new(), ISSUER, AUDIENCE), PasetoError::NoKey);
     let zeros = vec![key(1), SigningKey::new(2, [0; 64])];

@@ -1,6 +1,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use diesel::{dsl::insert_into, prelude::*};
+use diesel::{
+    dsl::{insert_into, update},
+    prelude::*,
+};
 use diesel_async::RunQueryDsl;
 use portcullis_domain::{
     key_ring::SealedSigningKey,
@@ -36,6 +39,18 @@ impl SigningKeys for Postgres {
         detached(async move {
             let statement =
                 insert_into(signing_keys::table).values(&row).on_conflict(signing_keys::epoch).do_nothing();
+            Ok(Cached(statement).execute(&mut connection).await.map_err(engine)? == 1)
+        })
+        .await
+    }
+
+    async fn replace(&self, from: SealedSigningKey, to: Sealed) -> Result<bool, StoreError> {
+        let mut connection = self.connection().await?;
+        detached(async move {
+            let as_read = signing_keys::table
+                .find(i64::from(from.epoch))
+                .filter(signing_keys::material.eq(from.material.as_bytes()));
+            let statement = update(as_read).set(signing_keys::material.eq(to.as_bytes()));
             Ok(Cached(statement).execute(&mut connection).await.map_err(engine)? == 1)
         })
         .await

@@ -1,5 +1,8 @@
 use async_trait::async_trait;
-use diesel::{dsl::insert_into, prelude::*};
+use diesel::{
+    dsl::{insert_into, update},
+    prelude::*,
+};
 use portcullis_domain::{
     key_ring::SealedSigningKey,
     port::{SigningKeys, StoreError},
@@ -38,6 +41,17 @@ impl SigningKeys for Sqlite {
         self.write(move |connection| {
             let statement =
                 insert_into(signing_keys::table).values(&row).on_conflict(signing_keys::epoch).do_nothing();
+            Ok(statement.execute(connection).map_err(engine)? == 1)
+        })
+        .await
+    }
+
+    async fn replace(&self, from: SealedSigningKey, to: Sealed) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            let as_read = signing_keys::table
+                .find(i64::from(from.epoch))
+                .filter(signing_keys::material.eq(from.material.as_bytes()));
+            let statement = update(as_read).set(signing_keys::material.eq(to.as_bytes()));
             Ok(statement.execute(connection).map_err(engine)? == 1)
         })
         .await

@@ -14,6 +14,7 @@ use crate::{
     http::{self, Gate},
     mail::MailCopies,
     metric::Metrics,
+    token::RingTokens,
 };
 
 /// A limiter that notes what it was asked.
@@ -49,7 +50,8 @@ impl Api {
         };
         let identity = Identity::new(portcullis_memory::ports(), Policy::default());
         let copies = MailCopies { folder: PathBuf::new() };
-        Self { endpoint: http::endpoint(identity, Arc::new([]), Metrics::new(), gate, copies, None), asked }
+        let (metrics, tokens) = (Metrics::new(), RingTokens::of_memory());
+        Self { endpoint: http::endpoint(identity, Arc::new([]), metrics, tokens, gate, copies, None), asked }
     }
 
     async fn send(&self, method: Method, path: &str) -> Response {

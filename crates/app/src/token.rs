@@ -1,0 +1,194 @@
+//! The tokens of this service: adapters around the key ring, which replicas share and which changes under them.
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use portcullis_domain::{
+    key_ring::{KeyRing, KeyRingError, Lifetimes, read_key_ring, rotate_key_ring},
+    port::{AccessClaims, Clock, Entropy, RefreshClaims, SigningKeys, TokenError, Tokens},
+    seal::MasterKey,
+    value::Secret,
+};
+use portcullis_paseto::{Paseto, PasetoError, PublicKey};
+use tokio::sync::Mutex;
+
+use crate::causes::chain;
+
+/// How often the store is asked for new keys. A few rows: what a rotation by hand should wait for at most.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often at most because a token names a key that is not known: anybody can write such a token.
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(500);
+
+/// What makes and checks tokens with the keys of the ring as it is now.
+pub(crate) struct RingTokens {
+    paseto: Paseto,
+    source: KeySource,
+    seen: Mutex<Seen>,
+}
+
+/// Where the keys are.
+pub(crate) struct KeySource {
+    pub(crate) keys: Arc<dyn SigningKeys>,
+    pub(crate) master_key: MasterKey,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+/// The last look at the store.
+struct Seen {
+    ring: KeyRing,
+    at: Instant,
+}
+
+/// The keys that verify access tokens, for whoever asks.
+pub(crate) struct PublishedKeys {
+    /// Oldest first, also those that verify nothing any more: they may have signed other things.
+    pub(crate) keys: Vec<PublicKey>,
+    /// The same for the same keys on every replica.
+    pub(crate) tag: String,
+}
+
+impl RingTokens {
+    /// The keys as they are now.
+    pub(crate) fn published(&self) -> PublishedKeys {
+        let keys = self.paseto.public_keys();
+        // What a key is for follows from the newest one's epoch.
+        let epoch = keys.last().map_or(0, |key| key.epoch);
+        PublishedKeys { tag: format!("{epoch}-{}", self.source.lifetimes.access.as_secs()), keys }
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.source.clock.now()
+    }
+
+    pub(crate) fn new(
+        ring: KeyRing,
+        source: KeySource,
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Result<Self, PasetoError> {
+        let paseto = Paseto::new(&ring, issuer, audience)?;
+        Ok(Self { paseto, source, seen: Mutex::new(Seen { ring, at: Instant::now() }) })
+    }
+
+    /// With keys of its own, in memory.
+    #[cfg(test)]
+    pub(crate) fn of_memory() -> Arc<Self> {
+        use portcullis_domain::{Policy, key_ring::SigningKey};
+        use portcullis_memory::{Memory, OsEntropy, SystemClock};
+
+        let lifetimes = Lifetimes::of(&Policy::default());
+        let keys = [1, 2].map(|epoch| (SigningKey::generate(epoch, &OsEntropy), SystemClock.now()));
+        let source = KeySource {
+            keys: Arc::new(Memory::new()),
+            master_key: MasterKey::generate(&OsEntropy),
+            lifetimes,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        };
+        let tokens = Self::new(KeyRing::new(keys, lifetimes), source, "portcullis", "portcullis");
+        Arc::new(tokens.expect("good keys and names"))
+    }
+
+    /// Takes new keys from the store now and then, and rotates the ring when its active key has signed for so long. Every replica
+    /// does: of those that rotate at once, one adds the key.
+    pub(crate) async fn keep_current(&self, rotation: Option<Duration>) -> Infallible {
+        let mut is_failing = false;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            match self.keep_current_once(rotation).await {
+                Ok(()) => is_failing = false,
+                // Once for each outage, not every other second.
+                Err(error) if !is_failing => {
+                    is_failing = true;
+                    tell(&error);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn keep_current_once(&self, rotation: Option<Duration>) -> Result<(), KeyRingError> {
+        let mut seen = self.seen.lock().await;
+        self.look(&mut seen).await?;
+        let (Some(age), now) = (rotation, self.source.clock.now()) else { return Ok(()) };
+        if seen.ring.is_due(age, now) {
+            let KeySource { keys, master_key, entropy, .. } = &self.source;
+            if rotate_key_ring(keys.as_ref(), &seen.ring, master_key, entropy.as_ref(), now).await? {
+                tracing::info!(epoch = seen.ring.epoch() + 1, "the signing keys were rotated by age");
+            }
+            self.look(&mut seen).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the ring, and signs and verifies with it from now on where it has a new key.
+    async fn look(&self, seen: &mut Seen) -> Result<(), KeyRingError> {
+        seen.at = Instant::now();
+        let sealed = self.source.keys.list().await?;
+        if sealed.last().map_or(0, |key| key.epoch) == seen.ring.epoch() {
+            return Ok(());
+        }
+        let ring = read_key_ring(&sealed, &self.source.master_key, self.source.lifetimes)?;
+        match self.paseto.set_keys(&ring) {
+            Ok(()) => {
+                tracing::info!(epoch = ring.epoch(), "new signing keys");
+                seen.ring = ring;
+            }
+            // Drawn from a broken source of randomness. The keys before are still good.
+            Err(error) => tracing::error!("the signing keys in the store cannot be used: {}", chain(&error)),
+        }
+        Ok(())
+    }
+}
+
+fn tell(error: &KeyRingError) {
+    match error {
+        KeyRingError::Store(error) => {
+            tracing::warn!("the signing keys were not read: {}", chain(error));
+        }
+        KeyRingError::WrongMasterKey(_) | KeyRingError::HalfRewrapped => tracing::error!(
+            "the signing keys in the store do not open: the master key was changed under this process; restart it with the new one"
+        ),
+    }
+}
+
+#[async_trait]
+impl Tokens for RingTokens {
+    fn issue_access(&self, claims: &AccessClaims) -> Secret {
+        self.paseto.issue_access(claims)
+    }
+
+    fn verify_access(&self, token: &Secret, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
+        self.paseto.verify_access(token, now)
+    }
+
+    fn issue_refresh(&self, claims: &RefreshClaims) -> Secret {
+        self.paseto.issue_refresh(claims)
+    }
+
+    fn verify_refresh(&self, token: &Secret, now: DateTime<Utc>) -> Result<RefreshClaims, TokenError> {
+        self.paseto.verify_refresh(token, now)
+    }
+
+    async fn learn_key(&self, token: &Secret) -> bool {
+        if !self.paseto.names_unknown_key(token) {
+            return false;
+        }
+        // Many tokens of a new key come at once: one looks, and the others wait for what it finds.
+        let mut seen = self.seen.lock().await;
+        if self.paseto.names_unknown_key(token)
+            && seen.at.elapsed() >= LOOK_AT_MOST_EVERY
+            && let Err(error) = self.look(&mut seen).await
+        {
+            tell(&error);
+        }
+        !self.paseto.names_unknown_key(token)
+    }
+}
