@@ -112,7 +112,7 @@ async fn verify_store(
         | AuditError::Store(StoreError::Corrupt(_)) => {
             anyhow::Error::from(error).context("the audit log is broken")
         }
-        AuditError::Store(_) => anyhow::Error::from(error),
+        AuditError::Unsettled { .. } | AuditError::Store(_) => anyhow::Error::from(error),
     })?;
     let signatures = match (&keys, report.checkpoints) {
         (_, 0) => String::new(),

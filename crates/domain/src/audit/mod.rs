@@ -22,6 +22,9 @@ use crate::{
 };
 
 const PAGE: usize = 1_000;
+/// How often the feed is asked once more for events that must come but are not settled yet. A store that waits for them does so for about a
+/// second each time.
+const UNSETTLED_READS: u32 = 30;
 
 /// What an intact log held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +53,14 @@ pub enum AuditError {
     /// The end of the log is missing.
     #[error("{0}")]
     Cut(Cut),
+    /// The newest events are whole, and have no place in the order of the log yet: nothing can be said of them before they have.
+    #[error(
+        "the newest events, of stream {stream} among others, have no settled place in the log yet: a transaction that began before they were written still runs on the database; let it end, and try again"
+    )]
+    Unsettled {
+        /// One of the streams that they are of.
+        stream: StreamId,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -233,6 +244,25 @@ impl Auditor {
         (tail.version, tail.hash, tail.kind) == (head.version, head.hash, Some(head.kind))
     }
 
+    /// Why the feed ends before a head: it gives what is there later, because it is not settled, or what the head tells of is not there.
+    async fn why_short_of(mut self, head: &StreamHead, store: &dyn EventStore) -> AuditError {
+        let StreamHead { stream, version, .. } = *head;
+        while !self.ends_at(head) {
+            let after = self.streams.get(&stream).map_or(0, |tail| tail.version);
+            let event = match store.read_stream(stream, after, 1).await {
+                Ok(events) => events.into_iter().next(),
+                Err(error) => return error.into(),
+            };
+            let Some(event) = event.filter(|event| event.version <= version) else {
+                return AuditError::Broken(Finding { stream, version, event: None, reason: Reason::Head });
+            };
+            if let Err(finding) = self.check(&event) {
+                return AuditError::Broken(finding);
+            }
+        }
+        AuditError::Unsettled { stream }
+    }
+
     /// Checks a head that was read after the events: it stands where they end, or somebody has written on since.
     fn check_head(&self, stream: StreamId, head: Option<&StreamHead>) -> Result<(), Finding> {
         let tail = self.streams.get(&stream).unwrap_or(&Tail::EMPTY);
@@ -257,11 +287,18 @@ pub async fn verify_log(store: &dyn EventStore, evidence: Evidence<'_>) -> Resul
     let mut auditor = Auditor::default();
     let mut evidence = evidence.walk();
     let mut cursor = FeedCursor::START;
+    let mut rereads = UNSETTLED_READS;
     loop {
         // Before the events that it covers: whatever it saw must be there then.
         evidence.advance(&mut auditor).await?;
         let items = store.read_feed(cursor, PAGE).await?;
-        let Some(last) = items.last() else { break };
+        let Some(last) = items.last() else {
+            if pending.is_empty() || rereads == 0 {
+                break;
+            }
+            rereads -= 1;
+            continue;
+        };
         cursor = last.cursor;
         for item in &items {
             evidence.advance(&mut auditor).await?;
@@ -273,12 +310,7 @@ pub async fn verify_log(store: &dyn EventStore, evidence: Evidence<'_>) -> Resul
     }
     auditor.check_end().map_err(AuditError::Cut)?;
     if let Some(head) = pending.into_values().min_by_key(|head| head.stream) {
-        return Err(AuditError::Broken(Finding {
-            stream: head.stream,
-            version: head.version,
-            event: None,
-            reason: Reason::Head,
-        }));
+        return Err(auditor.why_short_of(&head, store).await);
     }
     // Streams begun or written on since the heads were read, and those whose head was taken away or set back.
     for stream in auditor.streams.keys() {

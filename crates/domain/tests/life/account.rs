@@ -4,18 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::{
     Policy,
-    audit::{AuditError, AuditReport, Evidence, verify_log},
     caller::Permission,
-    commit::{Commit, CommitError, Committed},
-    event::{Event, StreamKind, Version},
-    id::StreamId,
-    port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead, Users},
+    port::Users,
     session::{AuthenticateError, RefreshError, SignIn, SignInError},
     user::{Patch, ProfileUpdate, RegisterError, UpdateProfileError, User, UserEvent},
     value::{Email, Password},
     verification::VerifyEmailError,
 };
-use portcullis_memory::Memory;
 
 use crate::world::{PASSWORD, World};
 
@@ -334,74 +329,4 @@ async fn the_account_is_what_its_events_add_up_to() {
         User::apply(state, &read, event.event.recorded_at)
     });
     assert_eq!(folded, Users::find(world.memory.as_ref(), user.id).await.expect("reads"));
-}
-
-#[tokio::test]
-async fn the_log_of_ordinary_life_verifies() {
-    let world = World::open();
-    world.signed_in().await;
-    world.register("other@example.com", None).await.expect("registers");
-    let report = verify_log(world.memory.as_ref(), Evidence::default()).await.expect("intact");
-    assert_eq!(report, AuditReport { events: 3, streams: 2, ..AuditReport::default() });
-}
-
-#[tokio::test]
-async fn a_head_that_was_set_back_or_renamed_is_found() {
-    let world = World::open();
-    world.signed_in().await;
-    let head = world.memory.list_heads(None, 10).await.expect("reads")[0];
-    let first = world.log().await[0].clone();
-    let set_back = StreamHead { version: 1, hash: first.hash, ..head };
-    let renamed = StreamHead { kind: StreamKind::Company, ..head };
-    for lie in [set_back, renamed] {
-        let refused =
-            verify_log(&LyingHead { memory: Arc::clone(&world.memory), lie }, Evidence::default()).await;
-        assert!(matches!(refused, Err(AuditError::Broken(_))), "{lie:?}");
-    }
-}
-
-/// The memory store, but for one head.
-struct LyingHead {
-    memory: Arc<Memory>,
-    lie: StreamHead,
-}
-
-#[async_trait::async_trait]
-impl EventStore for LyingHead {
-    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        self.memory.commit(commit).await
-    }
-
-    async fn read_stream(
-        &self,
-        stream: StreamId,
-        after: Version,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        self.memory.read_stream(stream, after, limit).await
-    }
-
-    async fn head(&self, _: StreamId) -> Result<Option<StreamHead>, StoreError> {
-        Ok(Some(self.lie))
-    }
-
-    async fn list_heads(&self, after: Option<StreamId>, limit: usize) -> Result<Vec<StreamHead>, StoreError> {
-        let heads = self.memory.list_heads(after, limit).await?;
-        Ok(heads
-            .into_iter()
-            .map(|head| if head.stream == self.lie.stream { self.lie } else { head })
-            .collect())
-    }
-
-    async fn read_feed(&self, after: FeedCursor, limit: usize) -> Result<Vec<FeedItem>, StoreError> {
-        self.memory.read_feed(after, limit).await
-    }
-
-    async fn wait(&self, after: FeedCursor) -> Result<(), StoreError> {
-        self.memory.wait(after).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.memory.ping().await
-    }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod administration;
+mod audit;
 mod meeting;
 mod privacy;
 mod session;

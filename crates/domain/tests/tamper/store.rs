@@ -25,8 +25,18 @@ impl EventStore for Read<'_> {
         unreachable!("an audit writes nothing")
     }
 
-    async fn read_stream(&self, _: StreamId, _: Version, _: usize) -> Result<Vec<Event>, StoreError> {
-        unreachable!("an audit reads the feed")
+    async fn read_stream(
+        &self,
+        stream: StreamId,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let events = self.0.items.iter().map(|item| &item.event);
+        let mut events: Vec<_> =
+            events.filter(|event| event.stream == stream && event.version > after).cloned().collect();
+        events.sort_by_key(|event| event.version);
+        events.truncate(limit);
+        Ok(events)
     }
 
     async fn head(&self, stream: StreamId) -> Result<Option<StreamHead>, StoreError> {
