@@ -16,6 +16,7 @@ mod console;
 mod crash;
 mod hostile;
 mod import;
+mod jwt;
 mod keys;
 mod limits;
 mod load;

@@ -16,6 +16,7 @@ use portcullis_domain::{
     },
     seal::MasterKey,
 };
+use portcullis_jwt::Algorithm;
 use portcullis_memory::{LocalAttemptCounters, LocalRateLimiter, LocalSessionCache, OsEntropy, SystemClock};
 use portcullis_rabbitmq::RabbitMq;
 use portcullis_redis::{Redis, Revocation};
@@ -28,7 +29,7 @@ use uuid::Uuid;
 
 use crate::{
     causes::chain,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, JwtAlgorithm, TokenFormat},
     data_folder,
     dependency::Dependency,
     fall_back::{FallBackCounters, FallBackLimiter},
@@ -264,7 +265,13 @@ fn tokens(
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
     };
-    RingTokens::new(ring, source, config.issuer(port), config.token_audience.clone()).map_err(|error| {
+    let jwt_algorithm = match (config.token_format, config.jwt_algorithm) {
+        (TokenFormat::Paseto, _) => None,
+        (TokenFormat::Jwt, JwtAlgorithm::EdDsa) => Some(Algorithm::EdDsa),
+        (TokenFormat::Jwt, JwtAlgorithm::Es256) => Some(Algorithm::Es256),
+    };
+    let issuer = config.issuer(port);
+    RingTokens::new(ring, source, jwt_algorithm, &issuer, &config.token_audience).map_err(|error| {
         config.refuse("TOKEN_ISSUER", error, "set TOKEN_ISSUER and TOKEN_AUDIENCE to short names")
     })
 }

@@ -14,7 +14,9 @@ use portcullis_domain::{
     seal::MasterKey,
     value::Secret,
 };
+use portcullis_jwt::{Algorithm, Jwt, JwtError, PublicJwk};
 use portcullis_paseto::{Paseto, PasetoError, PublicKey};
+use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::causes::chain;
@@ -26,7 +28,10 @@ const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(500);
 
 /// What makes and checks tokens with the keys of the ring as it is now.
 pub(crate) struct RingTokens {
-    paseto: Paseto,
+    /// Refresh tokens, and access tokens unless they are JWT.
+    paseto: Arc<Paseto>,
+    /// Access tokens, where they are JWT.
+    jwt: Option<Jwt>,
     source: KeySource,
     seen: Mutex<Seen>,
 }
@@ -50,8 +55,19 @@ struct Seen {
 pub(crate) struct PublishedKeys {
     /// Oldest first, also those that verify nothing any more: they may have signed other things.
     pub(crate) keys: Vec<PublicKey>,
+    /// Of JWTs: none where tokens are PASETO, and where they are signed with the keys above.
+    pub(crate) ec_keys: Vec<PublicJwk>,
     /// The same for the same keys on every replica.
     pub(crate) tag: String,
+}
+
+/// Tokens cannot be made of these keys and names.
+#[derive(Debug, Error)]
+pub(crate) enum TokensError {
+    #[error(transparent)]
+    Paseto(#[from] PasetoError),
+    #[error(transparent)]
+    Jwt(#[from] JwtError),
 }
 
 impl RingTokens {
@@ -60,7 +76,10 @@ impl RingTokens {
         let keys = self.paseto.public_keys();
         // What a key is for follows from the newest one's epoch.
         let epoch = keys.last().map_or(0, |key| key.epoch);
-        PublishedKeys { tag: format!("{epoch}-{}", self.source.lifetimes.access.as_secs()), keys }
+        let jwks = self.jwt.as_ref().map(Jwt::public_keys).unwrap_or_default();
+        let ec_keys: Vec<_> = jwks.into_iter().filter(|key| key.algorithm == Algorithm::Es256).collect();
+        let tag = format!("{epoch}-{}", self.source.lifetimes.access.as_secs());
+        PublishedKeys { keys, ec_keys, tag }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -70,11 +89,34 @@ impl RingTokens {
     pub(crate) fn new(
         ring: KeyRing,
         source: KeySource,
-        issuer: impl Into<String>,
-        audience: impl Into<String>,
-    ) -> Result<Self, PasetoError> {
-        let paseto = Paseto::new(&ring, issuer, audience)?;
-        Ok(Self { paseto, source, seen: Mutex::new(Seen { ring, at: Instant::now() }) })
+        jwt_algorithm: Option<Algorithm>,
+        issuer: &str,
+        audience: &str,
+    ) -> Result<Self, TokensError> {
+        let paseto = Arc::new(Paseto::new(&ring, issuer, audience)?);
+        let jwt = |algorithm| Jwt::new(&ring, algorithm, issuer, audience, paseto.clone());
+        let jwt = jwt_algorithm.map(jwt).transpose()?;
+        Ok(Self { paseto, jwt, source, seen: Mutex::new(Seen { ring, at: Instant::now() }) })
+    }
+
+    /// What makes and checks tokens of the format in use.
+    fn tokens(&self) -> &dyn Tokens {
+        match &self.jwt {
+            Some(jwt) => jwt,
+            None => self.paseto.as_ref(),
+        }
+    }
+
+    fn set_keys(&self, ring: &KeyRing) -> Result<(), TokensError> {
+        if let Some(jwt) = &self.jwt {
+            jwt.set_keys(ring)?;
+        }
+        Ok(self.paseto.set_keys(ring)?)
+    }
+
+    fn names_unknown_key(&self, token: &Secret) -> bool {
+        self.paseto.names_unknown_key(token)
+            || self.jwt.as_ref().is_some_and(|jwt| jwt.names_unknown_key(token))
     }
 
     /// With keys of its own, in memory.
@@ -92,7 +134,7 @@ impl RingTokens {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         };
-        let tokens = Self::new(KeyRing::new(keys, lifetimes), source, "portcullis", "portcullis");
+        let tokens = Self::new(KeyRing::new(keys, lifetimes), source, None, "portcullis", "portcullis");
         Arc::new(tokens.expect("good keys and names"))
     }
 
@@ -136,7 +178,7 @@ impl RingTokens {
             return Ok(());
         }
         let ring = read_key_ring(&sealed, &self.source.master_key, self.source.lifetimes)?;
-        match self.paseto.set_keys(&ring) {
+        match self.set_keys(&ring) {
             Ok(()) => {
                 tracing::info!(epoch = ring.epoch(), "new signing keys");
                 seen.ring = ring;
@@ -162,33 +204,33 @@ fn tell(error: &KeyRingError) {
 #[async_trait]
 impl Tokens for RingTokens {
     fn issue_access(&self, claims: &AccessClaims) -> Secret {
-        self.paseto.issue_access(claims)
+        self.tokens().issue_access(claims)
     }
 
     fn verify_access(&self, token: &Secret, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
-        self.paseto.verify_access(token, now)
+        self.tokens().verify_access(token, now)
     }
 
     fn issue_refresh(&self, claims: &RefreshClaims) -> Secret {
-        self.paseto.issue_refresh(claims)
+        self.tokens().issue_refresh(claims)
     }
 
     fn verify_refresh(&self, token: &Secret, now: DateTime<Utc>) -> Result<RefreshClaims, TokenError> {
-        self.paseto.verify_refresh(token, now)
+        self.tokens().verify_refresh(token, now)
     }
 
     async fn learn_key(&self, token: &Secret) -> bool {
-        if !self.paseto.names_unknown_key(token) {
+        if !self.names_unknown_key(token) {
             return false;
         }
         // Many tokens of a new key come at once: one looks, and the others wait for what it finds.
         let mut seen = self.seen.lock().await;
-        if self.paseto.names_unknown_key(token)
+        if self.names_unknown_key(token)
             && seen.at.elapsed() >= LOOK_AT_MOST_EVERY
             && let Err(error) = self.look(&mut seen).await
         {
             tell(&error);
         }
-        !self.paseto.names_unknown_key(token)
+        !self.names_unknown_key(token)
     }
 }

@@ -115,6 +115,24 @@ pub enum Environment {
     Production,
 }
 
+/// The format of access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFormat {
+    /// PASETO v4.public.
+    Paseto,
+    /// JWT of RFC 9068.
+    Jwt,
+}
+
+/// What JWTs are signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JwtAlgorithm {
+    /// Ed25519.
+    EdDsa,
+    /// ECDSA on P-256.
+    Es256,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -178,6 +196,16 @@ pub(super) fn environment() -> Form<Environment> {
 /// How log lines look.
 pub(super) fn log_format() -> Form<LogFormat> {
     one_of([("human", LogFormat::Human), ("json", LogFormat::Json)])
+}
+
+/// The format of access tokens.
+pub(super) fn token_format() -> Form<TokenFormat> {
+    one_of([("paseto", TokenFormat::Paseto), ("jwt", TokenFormat::Jwt)])
+}
+
+/// What JWTs are signed with.
+pub(super) fn jwt_algorithm() -> Form<JwtAlgorithm> {
+    one_of([("EdDSA", JwtAlgorithm::EdDsa), ("ES256", JwtAlgorithm::Es256)])
 }
 
 /// What happens to a sign-in beyond the allowed sessions.

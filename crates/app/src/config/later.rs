@@ -3,8 +3,7 @@
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 7] = [
-    "TOKEN_FORMAT",
+pub(super) const NAMES: [&str; 6] = [
     "LOG_DIR",
     "LOG_KEEP_DAYS",
     "OTEL_EXPORTER_OTLP_ENDPOINT",

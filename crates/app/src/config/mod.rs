@@ -13,7 +13,7 @@ use portcullis_domain::Policy;
 use url::{Host, Url};
 
 pub use error::{ConfigError, Origin};
-pub use form::{Environment, LogFormat, ServerUrl, StoreAddress};
+pub use form::{Environment, JwtAlgorithm, LogFormat, ServerUrl, StoreAddress, TokenFormat};
 pub use listing::{Effective, reference};
 pub use setting::Config;
 pub use source::Sources;

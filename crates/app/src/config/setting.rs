@@ -9,7 +9,7 @@ use tracing_subscriber::filter::Targets;
 use url::{Host, Url};
 
 use super::{
-    ConfigError, Environment, LogFormat, Origin, ServerUrl, StoreAddress,
+    ConfigError, Environment, JwtAlgorithm, LogFormat, Origin, ServerUrl, StoreAddress, TokenFormat,
     form::{self, Form, Refusal},
     listing::Effective,
     source::AllGiven,
@@ -130,6 +130,10 @@ settings! {
         key_rotation: Duration = plain("KEY_ROTATION_DAYS", "90", form::span(DAYS, 0..=3650));
     }
     "Tokens" {
+        /// The format of access tokens: PASETO v4.public, or JWT (RFC 9068) for services that read no PASETO. After a change clients refresh: tokens of the other format are refused at once. Refresh tokens are the same in both.
+        token_format: TokenFormat = plain("TOKEN_FORMAT", "paseto", form::token_format());
+        /// What JWTs are signed with.
+        jwt_algorithm: JwtAlgorithm = plain("JWT_ALGORITHM", "EdDSA", form::jwt_algorithm());
         /// The issuer in tokens (`iss`); a token of another issuer is refused.
         token_issuer: Option<String> = derived("TOKEN_ISSUER", "`PUBLIC_URL`", form::text());
         /// The audience in tokens (`aud`); a token for another audience is refused.

@@ -53,7 +53,7 @@ impl JwksApi {
         let (published, now) = (keys.published(), keys.now());
         // Readers of a JWK set know no end of a key: one that is over is not in it.
         let good = published.keys.into_iter().filter(|key| key.not_after.is_none_or(|until| now < until));
-        let keys: Vec<_> = good
+        let mut keys: Vec<_> = good
             .map(|key| JwkResponse {
                 kty: "OKP".to_owned(),
                 crv: "Ed25519".to_owned(),
@@ -64,6 +64,17 @@ impl JwksApi {
                 usage: "sig".to_owned(),
             })
             .collect();
+        let ec_keys = published.ec_keys.into_iter();
+        let ec_keys = ec_keys.filter(|key| key.not_after.is_none_or(|until| now < until));
+        keys.extend(ec_keys.map(|key| JwkResponse {
+            kty: "EC".to_owned(),
+            crv: "P-256".to_owned(),
+            x: key.x,
+            y: key.y,
+            kid: key.kid,
+            alg: "ES256".to_owned(),
+            usage: "sig".to_owned(),
+        }));
         let tag = format!("{}-{}", published.tag, keys.len());
         Published::new(known.0.as_ref(), &tag, JwksResponse { keys })
     }

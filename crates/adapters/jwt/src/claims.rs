@@ -1,0 +1,70 @@
+//! The claims as they stand in a token. Strict in what must be there, silent about what else is: a newer replica may say more.
+
+use chrono::{DateTime, SubsecRound, Utc, serde::ts_seconds};
+use portcullis_domain::{
+    caller::{Permission, Role},
+    id::{CompanyId, SessionId, TokenId, UserId},
+    port::AccessClaims,
+};
+use serde::{Deserialize, Serialize};
+
+/// RFC 9068 wants to know which client asked for the token. Portcullis has no other clients than itself.
+const CLIENT: &str = "portcullis";
+
+/// An access token's claims.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Access {
+    pub(crate) iss: String,
+    sub: UserId,
+    pub(crate) aud: String,
+    client_id: String,
+    #[serde(with = "ts_seconds")]
+    pub(crate) iat: DateTime<Utc>,
+    #[serde(with = "ts_seconds")]
+    pub(crate) nbf: DateTime<Utc>,
+    #[serde(with = "ts_seconds")]
+    pub(crate) exp: DateTime<Utc>,
+    jti: TokenId,
+    sid: SessionId,
+    /// People without a company have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cid: Option<CompanyId>,
+    role: Role,
+    perms: Vec<String>,
+}
+
+impl Access {
+    /// Times are whole seconds, rounded down: an instant of issue rounded up would lie in the future.
+    pub(crate) fn new(iss: &str, aud: &str, claims: &AccessClaims) -> Self {
+        let issued_at = claims.issued_at.trunc_subsecs(0);
+        Self {
+            iss: iss.to_owned(),
+            sub: claims.user,
+            aud: aud.to_owned(),
+            client_id: CLIENT.to_owned(),
+            iat: issued_at,
+            nbf: issued_at,
+            exp: claims.expires_at.trunc_subsecs(0),
+            jti: claims.token,
+            sid: claims.session,
+            cid: claims.company,
+            role: claims.role,
+            perms: claims.permissions.iter().map(|permission| permission.as_str().to_owned()).collect(),
+        }
+    }
+
+    /// A permission that this replica does not know is left out: it asks for none by that name, and leaving it out can only
+    /// allow less. A role it does not know has already failed to parse, since nothing safe could stand in for it.
+    pub(crate) fn into_domain(self) -> AccessClaims {
+        AccessClaims {
+            token: self.jti,
+            user: self.sub,
+            session: self.sid,
+            company: self.cid,
+            role: self.role,
+            permissions: self.perms.iter().filter_map(|name| Permission::from_name(name)).collect(),
+            issued_at: self.iat,
+            expires_at: self.exp,
+        }
+    }
+}
