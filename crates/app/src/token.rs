@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
-    key_ring::{KeyRing, KeyRingError, Lifetimes, read_key_ring, rotate_key_ring},
+    key_ring::{KeyRing, KeyRingError, Lifetimes, SealedSigningKey, read_key_ring, rotate_key_ring},
     port::{AccessClaims, Clock, Entropy, RefreshClaims, SigningKeys, TokenError, Tokens},
     seal::MasterKey,
     value::Secret,
@@ -47,6 +47,8 @@ pub(crate) struct KeySource {
 
 /// The last look at the store.
 struct Seen {
+    /// As it was read; nothing at first.
+    sealed: Vec<SealedSigningKey>,
     ring: KeyRing,
     at: Instant,
 }
@@ -96,7 +98,12 @@ impl RingTokens {
         let paseto = Arc::new(Paseto::new(&ring, issuer, audience)?);
         let jwt = |algorithm| Jwt::new(&ring, algorithm, issuer, audience, paseto.clone());
         let jwt = jwt_algorithm.map(jwt).transpose()?;
-        Ok(Self { paseto, jwt, source, seen: Mutex::new(Seen { ring, at: Instant::now() }) })
+        Ok(Self {
+            paseto,
+            jwt,
+            source,
+            seen: Mutex::new(Seen { sealed: Vec::new(), ring, at: Instant::now() }),
+        })
     }
 
     /// What makes and checks tokens of the format in use.
@@ -174,14 +181,16 @@ impl RingTokens {
     async fn look(&self, seen: &mut Seen) -> Result<(), KeyRingError> {
         seen.at = Instant::now();
         let sealed = self.source.keys.list().await?;
-        if sealed.last().map_or(0, |key| key.epoch) == seen.ring.epoch() {
+        if sealed == seen.sealed {
             return Ok(());
         }
         let ring = read_key_ring(&sealed, &self.source.master_key, self.source.lifetimes)?;
         match self.set_keys(&ring) {
             Ok(()) => {
-                tracing::info!(epoch = ring.epoch(), "new signing keys");
-                seen.ring = ring;
+                if ring.epoch() != seen.ring.epoch() {
+                    tracing::info!(epoch = ring.epoch(), "new signing keys");
+                }
+                *seen = Seen { sealed, ring, at: seen.at };
             }
             // Drawn from a broken source of randomness. The keys before are still good.
             Err(error) => tracing::error!("the signing keys in the store cannot be used: {}", chain(&error)),
