@@ -170,7 +170,7 @@ async fn who_is_deactivated_is_out_at_once_and_back_when_activated() {
     client.login(JANE, PASSWORD).await.expect(200);
     act("unlock").await.expect(200);
     // Two for the administrator, and Jane's: created, signed in three times, deactivated and activated once each, unlocked.
-    assert_eq!(intact(&server), "intact: 9 events on 2 streams\n");
+    assert_eq!(intact(&server), "intact: 9 events on 2 streams");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,7 +61,7 @@ mod help {
     #[test]
     fn of_each_command_says_what_it_does_and_how_to_use_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        let cases: [(&[&str], &[&str]); 11] = [
+        let cases: [(&[&str], &[&str]); 12] = [
             (
                 &[],
                 &[
@@ -81,11 +81,12 @@ mod help {
             (&["migrate"], &["--status", "change nothing", "--revert", "back-up"]),
             (&["openapi"], &["/openapi.json", "--format", "Example"]),
             (&["config"], &["secrets masked", "--reference", "environment", "Examples"]),
-            (&["audit"], &["verify"]),
+            (&["audit"], &["verify", "export", "keys"]),
             (
                 &["audit", "verify"],
-                &["running server", "no key", "exit code is 1", "first bad event", "Examples"],
+                &["running server", "public keys alone", "exit code is 1", "first bad event", "Examples"],
             ),
+            (&["audit", "export"], &["running server", "0600", "stays sealed", "Examples"]),
             (
                 &["import", "users"],
                 &["--dry-run", "password_hash", "$argon2id$", "killed", "Examples", "Exit codes"],

@@ -87,7 +87,7 @@ async fn all_others_end_and_the_current_one_goes_on_and_all_end_by_signing_out_o
         expect_dead(&client, tokens).await;
     }
     // Signed in three times and twice more, ended others once, all once; registered.
-    assert_eq!(intact(&server), "intact: 7 events on 1 streams\n");
+    assert_eq!(intact(&server), "intact: 7 events on 1 streams");
 }
 
 #[tokio::test(flavor = "multi_thread")]

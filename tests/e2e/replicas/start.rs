@@ -21,5 +21,6 @@ async fn ten_that_start_at_once_on_an_empty_database_become_one_service() {
             reading.get("/auth/me", &tokens.access).await.expect(200);
         }
     }
-    assert_eq!(replicas.printed(&["audit", "verify"]), "intact: 12 events on 1 streams\n");
+    let report = replicas.printed(&["audit", "verify"]);
+    assert!(report.starts_with("intact: 12 events on 1 streams\n"), "{report}");
 }
