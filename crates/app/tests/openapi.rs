@@ -51,8 +51,15 @@ fn these_are_the_operations() {
     GET /api/v1/companies/me bearer: 200 401 403 404 default
     GET /api/v1/companies/me/members bearer: 200 400 401 403 404 default
     GET /api/v1/companies/{id} bearer: 200 400 401 403 404 default
+    GET /api/v1/stream/audit/{stream_id} bearer: 200 400 401 404 default
+    GET /api/v1/stream/events/{stream_id} bearer: 200 400 401 404 default
+    GET /api/v1/stream/history/{stream_id} bearer: 200 400 401 404 default
     GET /api/v1/stream/schemas/{type}/{version}: 200 404 default
     GET /api/v1/stream/schemas: 200 default
+    GET /api/v1/stream/search bearer: 200 400 401 404 default
+    GET /api/v1/stream/snapshots/{stream_id}/latest bearer: 200 400 401 404 default
+    GET /api/v1/stream/stats/{stream_id} bearer: 200 400 401 404 default
+    GET /api/v1/stream/status/{stream_id} bearer: 200 400 401 404 default
     GET /api/v1/users bearer: 200 400 401 403 default
     GET /api/v1/users/me bearer: 200 401 404 default
     GET /api/v1/users/me/export bearer: 200 401 404 default
@@ -77,11 +84,15 @@ fn these_are_the_operations() {
     POST /api/v1/auth/verify-email: 200 400 default
     POST /api/v1/companies/me/invitations bearer: 201 400 401 403 404 default
     POST /api/v1/companies/me/members/{user_id}/approve bearer: 200 400 401 403 404 default
+    POST /api/v1/stream/deactivate bearer: 200 400 401 403 404 503 default
+    POST /api/v1/stream/events bearer: 201 400 401 403 404 409 503 default
+    POST /api/v1/stream/snapshots bearer: 201 400 401 403 404 409 503 default
     POST /api/v1/users/{id}/activate bearer: 200 400 401 403 404 default
     POST /api/v1/users/{id}/deactivate bearer: 200 400 401 403 404 409 default
     POST /api/v1/users/{id}/unlock bearer: 200 400 401 403 404 default
     PUT /api/v1/companies/me bearer: 200 400 401 403 404 409 default
     PUT /api/v1/companies/me/members/{user_id}/role bearer: 200 400 401 403 404 409 default
+    PUT /api/v1/stream/metadata bearer: 200 400 401 403 404 409 503 default
     PUT /api/v1/users/me bearer: 200 400 401 404 409 default
     PUT /api/v1/users/{id} bearer: 200 400 401 403 404 409 default
     PUT /api/v1/users/{id}/role bearer: 200 400 401 403 404 409 default

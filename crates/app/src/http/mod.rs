@@ -89,7 +89,18 @@ fn api() -> impl OpenApi {
         company::GetCompanyApi,
     );
     let own = (user::ProfileApi, user::ExportApi);
-    let streams = stream::SchemaApi;
+    let streams = (
+        stream::SchemaApi,
+        stream::AppendEventApi,
+        stream::SnapshotApi,
+        stream::ListEventsApi,
+        stream::HistoryApi,
+        stream::MetadataApi,
+        stream::DeactivateApi,
+        stream::StatusApi,
+        stream::SearchApi,
+        stream::AuditApi,
+    );
     let keys = (key::KeysApi, key::JwksApi);
     (auth, keys, own, sessions, login_history, administration, companies, streams, health::HealthApi)
 }

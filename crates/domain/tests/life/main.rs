@@ -6,6 +6,7 @@ mod audit;
 mod meeting;
 mod privacy;
 mod session;
+mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
