@@ -91,8 +91,10 @@ async fn expect_all_of(place: &Place, person: &Person) {
     };
     for mark in person.marks {
         assert!(is_in(&rows, mark, false), "{mark} is not in {rows:?}");
-        assert!(is_in(&files, mark, false) && is_in(&files, mark, true), "{mark} is not in {files:?}");
+        assert!(is_in(&files, mark, false), "{mark} is not in {files:?}");
     }
+    // What others write meanwhile may already have pushed a part out of the log.
+    assert!(person.marks.iter().any(|mark| is_in(&files, mark, true)), "nothing is in the log: {files:?}");
     assert!(!marks_in_statistics(place, &person.marks).await.is_empty(), "statistics name people, too");
 }
 
