@@ -76,7 +76,12 @@ async fn a_snapshot_that_was_tampered_with_is_reported_and_not_believed() {
     let newer = jane.post("/stream/snapshots", &json!({"stream_id": jane.id})).await;
     let version = newer.expect(201)["version"].as_u64().expect("a number");
     let file = place.server.data().join("portcullis.db");
-    database::query(&file, &format!("UPDATE snapshots SET state = zeroblob(64) WHERE version = {version}"));
+    database::query(
+        &file,
+        &format!(
+            "PRAGMA busy_timeout = 10000; UPDATE snapshots SET state = zeroblob(64) WHERE version = {version}"
+        ),
+    );
     let shown = latest(&jane, &jane.id).await.expect("an older one");
     assert_eq!((&shown["id"], &shown["version"]), (&sound["id"], &sound["version"]));
     let audit = jane.get(&format!("/stream/audit/{}", jane.id)).await;
