@@ -54,7 +54,9 @@ pub(crate) fn audit(server: &Server) -> (usize, usize) {
     let output = server.command(&["audit", "verify"]).output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let numbers = text.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>();
+    // The second line tells how much of it is signed.
+    let counts = text.lines().next().unwrap_or_default();
+    let numbers = counts.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>();
     let [events, streams] = numbers[..] else { panic!("{text}") };
     (events, streams)
 }
