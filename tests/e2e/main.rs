@@ -29,6 +29,7 @@ mod permission;
 mod privacy;
 mod race;
 mod recovery;
+mod replay;
 mod replicas;
 mod secrecy;
 mod session;

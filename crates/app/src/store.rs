@@ -4,7 +4,7 @@ use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
     Accesses, Checkpoints, Companies, Credentials, EventStore, Invitations, LoginHistory, Members,
-    OneTimeCodes, Sessions, SigningKeys, SubjectKeys, Subscriptions, Users,
+    OneTimeCodes, Replays, Sessions, SigningKeys, SubjectKeys, Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;
@@ -32,6 +32,7 @@ pub(crate) struct Store {
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
     pub(crate) checkpoints: Arc<dyn Checkpoints>,
+    pub(crate) replays: Arc<dyn Replays>,
     engine: Engine,
 }
 
@@ -97,6 +98,7 @@ impl Store {
             + SigningKeys
             + Subscriptions
             + Checkpoints
+            + Replays
             + 'static,
     {
         Self {
@@ -113,7 +115,8 @@ impl Store {
             subject_keys: store.clone(),
             signing_keys: store.clone(),
             subscriptions: store.clone(),
-            checkpoints: store,
+            checkpoints: store.clone(),
+            replays: store,
             engine,
         }
     }

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use portcullis_domain::port::{
     Accesses, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies, Credentials,
     EventStore, Invitations, LoginHistory, Mailer, Members, Message, OneTimeCodes, PasswordHasher, PublicKey,
-    Publisher, RateLimiter, SessionCache, Sessions, SigningKeys, SubjectKeys, Subscriptions, Tokens, Users,
+    Publisher, RateLimiter, Replays, SessionCache, Sessions, SigningKeys, SubjectKeys, Subscriptions, Tokens,
+    Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -53,6 +54,8 @@ pub struct StorePorts {
     pub subscriptions: Arc<dyn Subscriptions>,
     /// Checkpoints.
     pub checkpoints: Arc<dyn Checkpoints>,
+    /// Rows beside those in use.
+    pub replays: Arc<dyn Replays>,
 }
 
 /// Starts what signs checkpoints and checks their signatures. For `checkpoint_signer_contract!` and `checkpoint_verifier_contract!`.

@@ -28,6 +28,6 @@ pub use harness::{
 pub use list::{
     accesses, attempt_counters, checkpoint_signer, checkpoint_verifier, checkpoints, companies, credentials,
     event_store, invitations, login_history, mailer, members, one_time_codes, password_hasher, publisher,
-    rate_limiter, session_cache, sessions, signing_keys, subject_keys, subscriptions, tokens, users,
+    rate_limiter, replays, session_cache, sessions, signing_keys, subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;

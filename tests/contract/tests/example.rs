@@ -33,6 +33,7 @@ impl StoreHarness for Store {
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
             checkpoints: self.0.clone(),
+            replays: self.0.clone(),
         }
     }
 }
@@ -51,3 +52,4 @@ portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
+portcullis_contract::replays_contract!(Store);

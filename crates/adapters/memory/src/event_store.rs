@@ -18,6 +18,7 @@ type Claims = HashMap<ClaimKey, Option<Uuid>>;
 impl EventStore for Memory {
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         check_shape(&commit)?;
+        let _turn = self.gate.read().await;
         let mut state = self.state();
         // All that can fail comes first; what follows cannot, so nothing is ever half done.
         state.check_guards(&commit.guards)?;
@@ -86,7 +87,7 @@ fn check_shape(commit: &Commit) -> Result<(), CommitError> {
 
 impl State {
     /// The position of the newest event; 0 before the first.
-    fn newest(&self) -> u64 {
+    pub(crate) fn newest(&self) -> u64 {
         self.log.last().map_or(0, |event| event.position)
     }
 

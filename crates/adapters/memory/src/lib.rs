@@ -20,6 +20,7 @@ mod mailer;
 mod password_hasher;
 mod publisher;
 mod rate_limiter;
+mod replay;
 mod row;
 mod session_cache;
 mod subscription;
@@ -34,7 +35,7 @@ use std::{
 use portcullis_domain::{
     Ports, checkpoint::SignedCheckpoint, commit::ClaimKey, event::Event, id::StreamId, seal::MasterKey,
 };
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use uuid::Uuid;
 
 pub use attempt_counter::LocalAttemptCounters;
@@ -48,12 +49,15 @@ pub use rate_limiter::LocalRateLimiter;
 pub use session_cache::LocalSessionCache;
 pub use token::OpaqueTokens;
 
+use replay::Derived;
 use row::Rows;
 use subscription::Subscription;
 
 /// The store: log, claims, rows, signing keys and subscriptions behind one lock.
 pub struct Memory {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    /// Commits pass side by side, and a replay at its end alone.
+    gate: Arc<RwLock<()>>,
     /// The position of the newest event, for those who wait for one.
     newest: watch::Sender<u64>,
 }
@@ -68,12 +72,14 @@ struct State {
     rows: Rows,
     subscriptions: BTreeMap<String, Subscription>,
     checkpoints: Vec<SignedCheckpoint>,
+    /// Rows that a replay makes beside these.
+    derived: Derived,
 }
 
 impl Memory {
     /// An empty store.
     pub fn new() -> Self {
-        Self { state: Mutex::default(), newest: watch::Sender::new(0) }
+        Self { state: Arc::default(), gate: Arc::default(), newest: watch::Sender::new(0) }
     }
 
     /// All of the domain's ports around this store, with a master key drawn now. To replace one of them:

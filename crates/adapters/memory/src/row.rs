@@ -32,15 +32,15 @@ use crate::Memory;
 /// The rows that commits write, and the signing keys.
 #[derive(Default)]
 pub(crate) struct Rows {
-    users: HashMap<UserId, User>,
+    pub(crate) users: HashMap<UserId, User>,
     users_by_email: HashMap<String, UserId>,
     users_by_username: HashMap<Username, UserId>,
     credentials: HashMap<UserId, Credential>,
     sessions: HashMap<SessionId, Session>,
     /// In the order in which they were put.
     one_time_codes: Vec<OneTimeCode>,
-    companies: HashMap<CompanyId, Company>,
-    members: BTreeMap<UserId, Member>,
+    pub(crate) companies: HashMap<CompanyId, Company>,
+    pub(crate) members: BTreeMap<UserId, Member>,
     invitations: HashMap<InvitationId, Invitation>,
     login_attempts: Vec<LoginAttempt>,
     accesses: Vec<Access>,
@@ -106,6 +106,23 @@ impl Rows {
             RowChange::DeleteAccessesTo(stream) => self.accesses.retain(|access| access.stream != stream),
             _ => unreachable!("`apply` sees to the others"),
         }
+    }
+
+    /// Puts rows in the place of those of their tables.
+    pub(crate) fn replace(
+        &mut self,
+        users: BTreeMap<UserId, User>,
+        companies: HashMap<CompanyId, Company>,
+        members: BTreeMap<UserId, Member>,
+    ) {
+        self.users_by_email.clear();
+        self.users_by_username.clear();
+        self.users.clear();
+        for user in users.into_values() {
+            self.put_user(user);
+        }
+        self.companies = companies;
+        self.members = members;
     }
 
     pub(crate) fn shred(&mut self, subject: SubjectId) {

@@ -51,6 +51,7 @@ impl StoreHarness for Store {
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
             checkpoints: self.0.clone(),
+            replays: self.0.clone(),
         }
     }
 }
@@ -231,6 +232,7 @@ portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
+portcullis_contract::replays_contract!(Store);
 portcullis_contract::tokens_contract!(Handles);
 portcullis_contract::password_hasher_contract!(Hasher);
 portcullis_contract::mailer_contract!(Mailbox);

@@ -17,6 +17,7 @@ mod connection;
 mod error;
 mod event_store;
 mod migration;
+mod replay;
 mod row;
 mod schema;
 mod statement;
@@ -71,6 +72,7 @@ pub struct Postgres {
     listener: Option<JoinHandle<()>>,
     upkeep: Arc<Upkeep>,
     closed: watch::Sender<bool>,
+    server: Server,
 }
 
 impl Postgres {
@@ -156,9 +158,9 @@ impl Postgres {
     ) -> Self {
         let connections = Connections::new(server.clone(), access, options.pool_size, options.pool_timeout);
         let connections = Arc::new(connections);
-        let upkeep = Arc::new(Upkeep::start(server, Arc::clone(&connections)));
+        let upkeep = Arc::new(Upkeep::start(server.clone(), Arc::clone(&connections)));
         let closed = watch::Sender::new(false);
-        Self { connections, newest, listener, upkeep, closed }
+        Self { connections, newest, listener, upkeep, closed, server }
     }
 
     async fn connection(&self) -> Result<Connection, StoreError> {

@@ -52,6 +52,7 @@ impl StoreHarness for Store {
             signing_keys: self.postgres.clone(),
             subscriptions: self.postgres.clone(),
             checkpoints: self.postgres.clone(),
+            replays: self.postgres.clone(),
         }
     }
 }
@@ -70,3 +71,4 @@ portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
+portcullis_contract::replays_contract!(Store);

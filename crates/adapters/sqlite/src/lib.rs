@@ -15,6 +15,7 @@ mod connection;
 mod error;
 mod event_store;
 mod migration;
+mod replay;
 mod row;
 mod schema;
 mod statement;
@@ -60,6 +61,8 @@ pub struct Sqlite {
     readers: Readers,
     writer: Option<Writer>,
     newest: watch::Receiver<u64>,
+    path: PathBuf,
+    patience: Duration,
 }
 
 impl Sqlite {
@@ -75,7 +78,7 @@ impl Sqlite {
         let readers = readers(&path, Access::Query, options)?;
         let writer = Writer::start(connection, options.busy_timeout, sender)
             .map_err(|source| OpenError::Engine { path: path.clone(), source: source.into() })?;
-        Ok(Self { readers, writer: Some(writer), newest })
+        Ok(Self { readers, writer: Some(writer), newest, path, patience: options.busy_timeout })
     }
 
     /// Opens a database that has all migrations, for reading alone, beside a server that writes it. Every write is refused as
@@ -86,7 +89,8 @@ impl Sqlite {
             return Err(OpenError::Outdated { path });
         }
         let (_, newest) = watch::channel(0);
-        Ok(Self { readers: readers(&path, Access::Inspect, options)?, writer: None, newest })
+        let readers = readers(&path, Access::Inspect, options)?;
+        Ok(Self { readers, writer: None, newest, path, patience: options.busy_timeout })
     }
 
     /// All migrations that this version knows, oldest first, and whether the database has them. Changes nothing.
