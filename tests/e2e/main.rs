@@ -32,6 +32,7 @@ mod secrecy;
 mod session;
 mod sessions;
 mod slow_reader;
+mod stream;
 mod timing;
 mod upkeep;
 mod walkthrough;

@@ -13,7 +13,7 @@ use crate::{
     server,
     stack::{Stack, mail_folder},
     subscription::{NotarySubscription, Subscription},
-    upkeep::{Retention, keep_up},
+    upkeep::{Retention, forget_requests, keep_up},
 };
 
 /// A service that listens already and answers once it is run.
@@ -87,6 +87,7 @@ impl App {
         tokio::select! {
             () = serving => {}
             never = watch(&self.stack, &names) => match never {},
+            never = forget_requests(&self.stack.identity) => match never {},
             never = keep_up(&self.stack.identity, self.retention) => match never {},
         }
         // Nobody listens any more when all subscriptions have ended by themselves.

@@ -38,7 +38,7 @@ use crate::{
     metric::{CacheMetrics, Metrics},
     session_cache::{self, TwoLevels},
     store::Store,
-    subscription::{self, BrokerSubscription, Handler, MailerSubscription, NotarySubscription},
+    subscription::{self, BrokerSubscription, Handler, MailerSubscription, NotarySubscription, SnapshotSubscription},
 };
 
 /// Mail files go here, under the data folder.
@@ -104,7 +104,12 @@ impl Stack {
         let broker = self.broker.clone().map(|publisher| -> Arc<dyn Handler> {
             Arc::new(BrokerSubscription { identity: self.identity.clone(), publisher })
         });
-        Ok(std::iter::once(mailer).chain(broker).collect())
+        let snapshots: Arc<dyn Handler> = Arc::new(SnapshotSubscription {
+            identity: self.identity.clone(),
+            every: config.snapshot_every,
+            metrics: Arc::clone(&self.metrics),
+        });
+        Ok([mailer, snapshots].into_iter().chain(broker).collect())
     }
 
     pub(crate) fn checkpoints(&self) -> Arc<dyn Checkpoints> {
@@ -241,6 +246,9 @@ async fn assemble(
         members: store.members.clone(),
         invitations: store.invitations.clone(),
         accesses: store.accesses.clone(),
+        streams: store.streams.clone(),
+        event_search: store.event_search.clone(),
+        idempotency_keys: store.idempotency_keys.clone(),
         attempt_counters: Arc::new(metrics.lockout.counted(attempt_counters(redis))),
         subject_keys: store.subject_keys.clone(),
         session_cache: redis.map(|redis| session_cache(redis, metrics.cache.clone())),

@@ -3,8 +3,8 @@
 use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
-    Accesses, Checkpoints, Companies, Credentials, EventStore, Invitations, LoginHistory, Members,
-    OneTimeCodes, Sessions, SigningKeys, SubjectKeys, Subscriptions, Users,
+    Accesses, Checkpoints, Companies, Credentials, EventSearch, EventStore, IdempotencyKeys, Invitations, LoginHistory, Members,
+    OneTimeCodes, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;
@@ -28,6 +28,9 @@ pub(crate) struct Store {
     pub(crate) members: Arc<dyn Members>,
     pub(crate) invitations: Arc<dyn Invitations>,
     pub(crate) accesses: Arc<dyn Accesses>,
+    pub(crate) streams: Arc<dyn Streams>,
+    pub(crate) event_search: Arc<dyn EventSearch>,
+    pub(crate) idempotency_keys: Arc<dyn IdempotencyKeys>,
     pub(crate) subject_keys: Arc<dyn SubjectKeys>,
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
@@ -93,6 +96,9 @@ impl Store {
             + Members
             + Invitations
             + Accesses
+            + Streams
+            + EventSearch
+            + IdempotencyKeys
             + SubjectKeys
             + SigningKeys
             + Subscriptions
@@ -110,6 +116,9 @@ impl Store {
             members: store.clone(),
             invitations: store.clone(),
             accesses: store.clone(),
+            streams: store.clone(),
+            event_search: store.clone(),
+            idempotency_keys: store.clone(),
             subject_keys: store.clone(),
             signing_keys: store.clone(),
             subscriptions: store.clone(),

@@ -10,6 +10,19 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// For so long a code that has run out is kept: who comes late with it is told of as late, in the metrics, and not as wrong.
 const LATE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Forgets requests whose `Idempotency-Key` may be used anew, every hour and when the service starts. Every replica does.
+pub(crate) async fn forget_requests(identity: &Identity) -> Infallible {
+    loop {
+        match identity.forget_requests().await {
+            Ok(count) => tracing::debug!(count, "old requests with an idempotency key were forgotten"),
+            Err(error) => {
+                tracing::warn!("old requests with an idempotency key were not forgotten: {}", chain(&error));
+            }
+        }
+        tokio::time::sleep(HOUR).await;
+    }
+}
+
 /// For how long notes are kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {

@@ -83,6 +83,16 @@ codes! {
     MembershipPending = "COMPANY_2103", "MEMBERSHIP_PENDING";
     /// An invitation that is wrong, used, expired, or for somebody else.
     InvitationInvalid = "COMPANY_2104", "INVITATION_INVALID";
+    /// No such stream, or none that the caller may see.
+    StreamNotFound = "STREAM_3101", "STREAM_NOT_FOUND";
+    /// Clients write no more on the stream.
+    StreamInactive = "STREAM_3102", "STREAM_INACTIVE";
+    /// The stream is at another version; `details.expected`, `details.actual`.
+    VersionConflict = "STREAM_3103", "VERSION_CONFLICT";
+    /// The type is one of the service's own.
+    EventTypeReserved = "STREAM_3104", "EVENT_TYPE_RESERVED";
+    /// No snapshot of the stream that can be believed.
+    SnapshotNotFound = "STREAM_3105", "SNAPSHOT_NOT_FOUND";
     /// The request does not have the shape or the values it must.
     ValidationFailed = "COMMON_9001", "VALIDATION_FAILED";
     /// The request is valid, and what is there forbids it; `details.reason` says what.
@@ -103,4 +113,6 @@ codes! {
     Overloaded = "COMMON_9008", "OVERLOADED";
     /// The service failed.
     Internal = "COMMON_9009", "INTERNAL";
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyConflict = "COMMON_9010", "IDEMPOTENCY_CONFLICT";
 }

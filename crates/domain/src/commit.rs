@@ -10,10 +10,11 @@ use crate::{
     audit::Access,
     company::{Company, Invitation, Member},
     event::{Event, NewEvent, StreamKind, Version},
-    id::{InvitationId, SessionId, StreamId, SubjectId, UserId},
+    id::{EventId, InvitationId, SessionId, StreamId, SubjectId, UserId},
     port::StoreError,
     seal::SubjectKey,
     session::{LoginAttempt, Session},
+    stream::{IdempotentRequest, RequestDigest, Snapshot, StreamState},
     user::{Credential, User},
     value::{Email, ShortText, Username},
     verification::{OneTimeCode, Purpose},
@@ -104,6 +105,8 @@ pub enum ClaimSpace {
     Username,
     /// A company's registration number.
     BusinessNumber,
+    /// A request that a client may send again.
+    IdempotencyKey,
 }
 
 /// A row that reads are served from.
@@ -149,6 +152,18 @@ pub enum RowChange {
     PutAccess(Access),
     /// Deletes the notes of who looked at a stream's data.
     DeleteAccessesTo(StreamId),
+    /// Writes a stream's state, new or not.
+    PutStreamState(StreamState),
+    /// Deletes a stream's state.
+    DeleteStreamState(StreamId),
+    /// Writes a snapshot, new or not.
+    PutSnapshot(Snapshot),
+    /// Deletes a stream's snapshots of versions below one.
+    DeleteSnapshotsBelow(StreamId, Version),
+    /// Writes what was done under a client's key, new or not.
+    PutIdempotentRequest(IdempotentRequest),
+    /// Deletes what was done under a client's key, if it is still what this one claimed.
+    DeleteIdempotentRequest(RequestDigest, EventId),
 }
 
 /// What a commit became.
@@ -213,6 +228,11 @@ impl ClaimKey {
         Self { space: ClaimSpace::BusinessNumber, key }
     }
 
+    /// The key of a request under a client's key.
+    pub fn idempotency_key(key: RequestDigest) -> Self {
+        Self { space: ClaimSpace::IdempotencyKey, key: key.to_string() }
+    }
+
     /// What kind of key it is.
     pub const fn space(&self) -> ClaimSpace {
         self.space
@@ -231,6 +251,7 @@ impl ClaimSpace {
             Self::Email => "email",
             Self::Username => "username",
             Self::BusinessNumber => "business_number",
+            Self::IdempotencyKey => "idempotency_key",
         }
     }
 }

@@ -78,6 +78,8 @@ ids! {
     LoginAttemptId
     /// A look at somebody's personal data.
     AccessId
+    /// A stream's state at a version, kept.
+    SnapshotId
 }
 
 impl From<UserId> for StreamId {

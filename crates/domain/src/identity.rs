@@ -15,9 +15,9 @@ use crate::{
     },
     id::{CompanyId, EventId, SessionId, StreamId, SubjectId, UserId, uuid_v7},
     port::{
-        Accesses, AttemptCounters, Clock, Companies, Credentials, Entropy, EventStore, Invitations,
-        LoginHistory, Members, OneTimeCodes, PasswordHasher, SessionCache, Sessions, StoreError, SubjectKeys,
-        Tokens, Users,
+        Accesses, AttemptCounters, Clock, Companies, Credentials, Entropy, EventSearch, EventStore,
+        IdempotencyKeys, Invitations, LoginHistory, Members, OneTimeCodes, PasswordHasher, SessionCache,
+        Sessions, StoreError, Streams, SubjectKeys, Tokens, Users,
     },
     seal::{DataKey, MasterKey},
     user::{User, UserEvent},
@@ -52,6 +52,12 @@ pub struct Ports {
     pub invitations: Arc<dyn Invitations>,
     /// Who looked at whose data.
     pub accesses: Arc<dyn Accesses>,
+    /// What streams are beside the log, and their snapshots.
+    pub streams: Arc<dyn Streams>,
+    /// The log by other orders than its own.
+    pub event_search: Arc<dyn EventSearch>,
+    /// Requests that were done under a client's key.
+    pub idempotency_keys: Arc<dyn IdempotencyKeys>,
     /// Failures that are counted, such as wrong passwords.
     pub attempt_counters: Arc<dyn AttemptCounters>,
     /// Data keys, wrapped.
@@ -295,7 +301,7 @@ impl Identity {
             .fold(before.cloned(), |state, event| Company::apply(state, event, act.now));
         let seal = |event: &CompanyEvent| {
             let kind = (event.event_type(), event.schema_version());
-            self.seal_event(kind, event.data(), None, id.into(), key, act)
+            self.seal_event(kind, event.data(), event.personal(), id.into(), key, act)
         };
         commit.appends.push(Append {
             stream: id.into(),
@@ -311,7 +317,7 @@ impl Identity {
 
     fn seal_event(
         &self,
-        (event_type, schema_version): (&'static str, u32),
+        (event_type, schema_version): (&str, u32),
         data: EventData,
         personal: Option<serde_json::Value>,
         stream: StreamId,

@@ -16,6 +16,7 @@ pub mod port;
 pub mod privacy;
 pub mod seal;
 pub mod session;
+pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod user;

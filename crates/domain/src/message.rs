@@ -12,10 +12,11 @@ pub use schema::{MessageSchema, VERSION, schemas};
 
 use crate::{
     company::{Company, CompanyEvent, CompanyField},
-    event::{Event, EventData, EventReadError},
-    id::{CompanyId, SessionId, UserId},
+    event::{Event, EventData, EventReadError, StreamKind},
+    id::{CompanyId, SessionId, StreamId, UserId},
     port::Message,
     seal::DataKey,
+    stream::StreamEvent,
     user::{Account, Profile, ProfileField, UserEvent},
 };
 
@@ -88,6 +89,39 @@ struct Plain {
     timestamp: DateTime<Utc>,
 }
 
+/// Of a stream itself: the event's own facts.
+#[derive(Serialize)]
+struct OfStream {
+    stream_id: StreamId,
+    stream_kind: StreamKind,
+    #[serde(flatten)]
+    facts: Value,
+    timestamp: DateTime<Utc>,
+}
+
+/// Of a client's own type: what the client said stands by itself, lest it pass for what the service says.
+#[derive(Serialize)]
+struct OfClient {
+    stream_id: StreamId,
+    stream_kind: StreamKind,
+    data: Value,
+    timestamp: DateTime<Utc>,
+}
+
+fn of_stream_event(event: &Event, own: &StreamEvent) -> Result<EventData, EventReadError> {
+    let (stream_id, stream_kind, timestamp) = (event.stream, event.stream_kind, event.event.recorded_at);
+    Ok(match own {
+        StreamEvent::ClientDefined { data, .. } => {
+            EventData::of(&OfClient { stream_id, stream_kind, data: data.read()?, timestamp })
+        }
+        StreamEvent::MetadataUpdated { .. }
+        | StreamEvent::Deactivated { .. }
+        | StreamEvent::SnapshotTaken(_) => {
+            EventData::of(&OfStream { stream_id, stream_kind, facts: own.data().read()?, timestamp })
+        }
+    })
+}
+
 /// The message of an event on a user's stream. `key` is `None` once the person was erased: then there is nobody left to tell of
 /// a creation, and an update names no texts. `now` is the account as it is now, for what the event itself does not say.
 pub fn of_user_event(
@@ -121,6 +155,7 @@ pub fn of_user_event(
         Ok(UserEvent::LoggedIn { session_id } | UserEvent::LoggedOut { session_id, .. }) => {
             EventData::of(&OfSession { user_id, session_id, timestamp })
         }
+        Ok(UserEvent::OfStream(own)) => of_stream_event(event, &own)?,
         Ok(UserEvent::Deleted) => EventData::of(&Deleted { user_id, deleted_at: timestamp }),
         Ok(other) => EventData::of(&Plain { user_id, facts: other.data().read()?, timestamp }),
         // Of a type that this version does not know.
@@ -147,6 +182,7 @@ pub fn of_company_event(event: &Event, now: Option<&Company>) -> Result<Message,
             updated_fields: changes.into_keys().collect(),
             updated_at: timestamp,
         }),
+        Ok(CompanyEvent::OfStream(own)) => of_stream_event(event, &own)?,
         Ok(other) => EventData::of(&OfCompany { company_id, facts: other.data().read()?, timestamp }),
         // Of a type that this version does not know.
         Err(EventReadError::Unknown { .. }) => {
@@ -326,6 +362,28 @@ mod tests {
         let data = data(&UserEvent::PasswordChanged { way }, None);
         let names: Vec<_> = data.as_object().expect("an object").keys().map(String::as_str).collect();
         assert_eq!((names, data["way"].as_str()), (vec!["timestamp", "user_id", "way"], Some("reset")));
+    }
+
+    #[test]
+    fn what_a_client_says_does_not_pass_for_what_the_service_says() {
+        let said = EventData::from_stored(r#"{"stream_id":"another","timestamp":1,"b":2,"a":1.50}"#);
+        let event_type = EventType::new("order.placed");
+        let event = StreamEvent::ClientDefined { event_type, data: said.clone() };
+        for data in [
+            data(&UserEvent::OfStream(event.clone()), None),
+            of_company(&CompanyEvent::OfStream(event), None),
+        ] {
+            assert_eq!(names(&data), ["data", "stream_id", "stream_kind", "timestamp"]);
+            assert_eq!(data["data"], said.read::<Value>().expect("JSON"));
+        }
+    }
+
+    #[test]
+    fn why_a_stream_was_deactivated_is_told_to_nobody() {
+        let reason = Some("Jane Doe asked".to_owned());
+        let data = data(&UserEvent::OfStream(StreamEvent::Deactivated { reason }), None);
+        assert_eq!(names(&data), ["stream_id", "stream_kind", "timestamp"]);
+        assert_eq!(data["stream_kind"], "user");
     }
 
     #[test]

@@ -3,8 +3,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use portcullis_domain::port::{
     Accesses, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies, Credentials,
-    EventStore, Invitations, LoginHistory, Mailer, Members, Message, OneTimeCodes, PasswordHasher, PublicKey,
-    Publisher, RateLimiter, SessionCache, Sessions, SigningKeys, SubjectKeys, Subscriptions, Tokens, Users,
+    EventSearch, EventStore, IdempotencyKeys, Invitations, LoginHistory, Mailer, Members, Message, OneTimeCodes, PasswordHasher, PublicKey,
+    Publisher, RateLimiter, SessionCache, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -45,6 +45,12 @@ pub struct StorePorts {
     pub invitations: Arc<dyn Invitations>,
     /// Who looked at whose data.
     pub accesses: Arc<dyn Accesses>,
+    /// What streams are beside the log, and their snapshots.
+    pub streams: Arc<dyn Streams>,
+    /// The log by other orders than its own.
+    pub event_search: Arc<dyn EventSearch>,
+    /// Requests that were done under a client's key.
+    pub idempotency_keys: Arc<dyn IdempotencyKeys>,
     /// Data keys.
     pub subject_keys: Arc<dyn SubjectKeys>,
     /// Signing keys.

@@ -2,11 +2,13 @@
 //! compares.
 
 mod service;
+mod stream;
 
 pub use service::{
     attempt_counters, checkpoint_signer, checkpoint_verifier, mailer, password_hasher, publisher,
     rate_limiter, session_cache, tokens,
 };
+pub use stream::{event_search, idempotency_keys, streams};
 
 use crate::contract::contract;
 
@@ -290,6 +292,9 @@ contract! {
     "Put notes are listed newest first, of one instant the greatest id first; each stream's apart; a page goes on after the given one, without a gap or a repeat." => [
         looks_are_listed_newest_first,
         looks_are_paged_without_a_gap_or_a_repeat,
+    ]
+    "`list_since` gives them oldest first, of one instant the least id first, those beyond a time and id alone, which need not be there." => [
+        looks_are_listed_oldest_first_from_anywhere,
     ]
     "Deleting those of a stream leaves the others'." => [
         deleting_those_of_a_stream_leaves_the_others,

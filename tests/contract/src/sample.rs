@@ -13,6 +13,7 @@ use portcullis_domain::{
     port::{Clock, FeedCursor, FeedItem},
     seal::{DataKey, MasterKey, Sealed, SubjectKey},
     session::{LoginAttempt, Session},
+    stream::{IdempotentRequest, RequestDigest, Snapshot, StreamState},
     testing::{ManualClock, SeededEntropy},
     user::{Credential, Profile, User},
     value::{CompanyName, Email, Language, PasswordHash, PersonName, Phone, ShortText, Username},
@@ -270,6 +271,36 @@ pub(crate) fn login_attempt(user: UserId, at: DateTime<Utc>) -> LoginAttempt {
 /// A look at a stream's data.
 pub(crate) fn access(stream: StreamId, at: DateTime<Utc>) -> Access {
     Access { id: id_at(at), stream, actor: Actor::User(id()), what: Accessed::Profile, at }
+}
+
+/// A stream's state that is not as it began.
+pub(crate) fn stream_state(stream: StreamId) -> StreamState {
+    let metadata = serde_json::json!({"label": "a \"b\" \u{0} é 😀", "number": number(), "nested": {"a": [1, 2.5, null]}});
+    let serde_json::Value::Object(metadata) = metadata else { unreachable!("it is one") };
+    StreamState { stream, kind: StreamKind::User, is_active: false, metadata, last_snapshot: Some(number()) }
+}
+
+/// A stream's snapshot, of a version that no other has.
+pub(crate) fn snapshot(stream: StreamId) -> Snapshot {
+    let state = Sealed::new(vec![0, 255, 10, 13, 34, 39]);
+    Snapshot { id: id(), stream, version: number(), state, created_at: now() }
+}
+
+/// What was done under a key that no other request has.
+pub(crate) fn idempotent_request(at: DateTime<Utc>) -> IdempotentRequest {
+    let digest = || {
+        let mut bytes = [0xff; 32];
+        bytes[..8].copy_from_slice(&number().to_be_bytes());
+        RequestDigest::new(bytes)
+    };
+    IdempotentRequest {
+        key: digest(),
+        request: digest(),
+        stream: id(),
+        version: number(),
+        claimed_by: id(),
+        created_at: at,
+    }
 }
 
 /// A subject's wrapped data key.

@@ -29,6 +29,9 @@ impl StoreHarness for Store {
             members: self.0.clone(),
             invitations: self.0.clone(),
             accesses: self.0.clone(),
+            streams: self.0.clone(),
+            event_search: self.0.clone(),
+            idempotency_keys: self.0.clone(),
             subject_keys: self.0.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
@@ -47,6 +50,9 @@ portcullis_contract::companies_contract!(Store);
 portcullis_contract::members_contract!(Store);
 portcullis_contract::invitations_contract!(Store);
 portcullis_contract::accesses_contract!(Store);
+portcullis_contract::streams_contract!(Store);
+portcullis_contract::event_search_contract!(Store);
+portcullis_contract::idempotency_keys_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

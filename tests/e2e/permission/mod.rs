@@ -123,7 +123,11 @@ impl World {
         if let Some(tokens) = &caller.tokens {
             request = request.bearer_auth(&tokens.access);
         }
-        if let Some(body) = body(row.body, &caller, name) {
+        let bystander = match row.body {
+            Body::OnStream(_) => self.account(&format!("{name}.bystander@example.com"), "user").await,
+            _ => String::new(),
+        };
+        if let Some(body) = body(row.body, &caller, name, &bystander) {
             request = request.json(&body);
         }
         let answer = self.client.send(request).await;
@@ -142,7 +146,7 @@ async fn found_company(client: &Client, email: &str) -> String {
     registered.expect(201)["company"]["id"].as_str().expect("an id").to_owned()
 }
 
-fn body(body: Body, caller: &Caller, name: &str) -> Option<Value> {
+fn body(body: Body, caller: &Caller, name: &str, bystander: &str) -> Option<Value> {
     let new_account =
         || json!({"email": format!("{name}.new@example.com"), "password": PASSWORD, "name": "Jane Doe"});
     let refresh = || caller.tokens.as_ref().map_or("none", |tokens| tokens.refresh.as_str()).to_owned();
@@ -151,6 +155,13 @@ fn body(body: Body, caller: &Caller, name: &str) -> Option<Value> {
         Body::NewAccount => Some(new_account()),
         Body::OwnPassword => Some(json!({"email": caller.email, "password": PASSWORD})),
         Body::OwnRefreshToken => Some(json!({"refresh_token": refresh()})),
+        Body::OnStream(rest) => {
+            let comma = if rest.is_empty() { "" } else { ", " };
+            Some(
+                serde_json::from_str(&format!(r#"{{"stream_id": "{bystander}"{comma}{rest}}}"#))
+                    .expect("JSON"),
+            )
+        }
         Body::Json(text) => Some(serde_json::from_str(text).expect("JSON")),
     }
 }

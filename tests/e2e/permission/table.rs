@@ -37,6 +37,8 @@ pub(super) enum Body {
     OwnPassword,
     /// The caller's refresh token.
     OwnRefreshToken,
+    /// A bystander's `stream_id`, and this.
+    OnStream(&'static str),
     /// This.
     Json(&'static str),
 }
@@ -45,7 +47,7 @@ const fn row(operation: &'static str, target: Target, body: Body, statuses: [u16
     Row { operation, target, body, statuses }
 }
 
-use Body::{Json, NewAccount, OwnPassword, OwnRefreshToken};
+use Body::{Json, NewAccount, OnStream, OwnPassword, OwnRefreshToken};
 use Target::{Bystander, Company, Member, OwnSession};
 
 const NO_BODY: Body = Body::None;
@@ -102,6 +104,18 @@ pub(super) const TABLE: &[Row] = &[
     row("GET /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 200, 200, 401, 403]),
     row("GET /api/v1/users/{id}/login-history", Bystander, NO_BODY, [401, 403, 200, 200, 401, 403]),
     row("DELETE /api/v1/users/{id}/sessions", Bystander, NO_BODY, [401, 403, 403, 200, 401, 403]),
+    // Streams: a bystander's.
+    row("POST /api/v1/stream/events", NO_TARGET, OnStream(r#""type": "note.made", "data": {}"#), [401, 404, 201, 201, 401, 404]),
+    row("POST /api/v1/stream/snapshots", NO_TARGET, OnStream(""), [401, 404, 201, 201, 401, 404]),
+    row("PUT /api/v1/stream/metadata", NO_TARGET, OnStream(r#""metadata": {"a": 1}"#), [401, 404, 200, 200, 401, 404]),
+    row("POST /api/v1/stream/deactivate", NO_TARGET, OnStream(""), [401, 404, 200, 200, 401, 404]),
+    row("GET /api/v1/stream/search", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("GET /api/v1/stream/events/{stream_id}", Bystander, NO_BODY, [401, 404, 200, 200, 401, 404]),
+    row("GET /api/v1/stream/snapshots/{stream_id}/latest", Bystander, NO_BODY, [401, 404, 404, 404, 401, 404]),
+    row("GET /api/v1/stream/history/{stream_id}", Bystander, NO_BODY, [401, 404, 200, 200, 401, 404]),
+    row("GET /api/v1/stream/status/{stream_id}", Bystander, NO_BODY, [401, 404, 200, 200, 401, 404]),
+    row("GET /api/v1/stream/stats/{stream_id}", Bystander, NO_BODY, [401, 404, 200, 200, 401, 404]),
+    row("GET /api/v1/stream/audit/{stream_id}", Bystander, NO_BODY, [401, 404, 200, 200, 401, 404]),
     // A company's: of it none of these callers is; what its members may do is told in `company::right`. Under `me` an owner deals with
     // their own company, and finds nobody of another one in it.
     row("POST /api/v1/auth/register/company", NO_TARGET, NewAccount, [201, 201, 201, 201, 201, 201]),

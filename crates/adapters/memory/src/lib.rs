@@ -22,6 +22,7 @@ mod publisher;
 mod rate_limiter;
 mod row;
 mod session_cache;
+mod stream;
 mod subscription;
 mod timed;
 mod token;
@@ -90,6 +91,9 @@ impl Memory {
             members: self.clone(),
             invitations: self.clone(),
             accesses: self.clone(),
+            streams: self.clone(),
+            event_search: self.clone(),
+            idempotency_keys: self.clone(),
             attempt_counters: Arc::new(LocalAttemptCounters::new()),
             subject_keys: self.clone(),
             session_cache: None,

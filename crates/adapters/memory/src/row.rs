@@ -26,7 +26,7 @@ use portcullis_domain::{
     verification::{OneTimeCode, Purpose},
 };
 
-use crate::Memory;
+use crate::{Memory, stream::StreamRows};
 
 /// The rows that commits write, and the signing keys.
 #[derive(Default)]
@@ -39,10 +39,11 @@ pub(crate) struct Rows {
     /// In the order in which they were put.
     one_time_codes: Vec<OneTimeCode>,
     companies: HashMap<CompanyId, Company>,
-    members: BTreeMap<UserId, Member>,
+    pub(crate) members: BTreeMap<UserId, Member>,
     invitations: HashMap<InvitationId, Invitation>,
     login_attempts: Vec<LoginAttempt>,
     accesses: Vec<Access>,
+    pub(crate) streams: StreamRows,
     subject_keys: HashMap<SubjectId, SubjectKey>,
     signing_keys: BTreeMap<u32, SealedSigningKey>,
 }
@@ -103,7 +104,7 @@ impl Rows {
             }
             RowChange::PutAccess(access) => self.accesses.push(access),
             RowChange::DeleteAccessesTo(stream) => self.accesses.retain(|access| access.stream != stream),
-            _ => unreachable!("`apply` sees to the others"),
+            change => self.streams.apply(change),
         }
     }
 
@@ -371,6 +372,21 @@ impl Accesses for Memory {
         let state = self.state();
         let own = state.rows.accesses.iter().filter(|access| access.stream == stream).cloned();
         Ok(newest_first(own, |access| (access.at, access.id), after, limit))
+    }
+
+    async fn list_since(
+        &self,
+        stream: StreamId,
+        after: Option<(DateTime<Utc>, AccessId)>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError> {
+        let state = self.state();
+        let own = state.rows.accesses.iter().filter(|access| access.stream == stream);
+        let mut beyond: Vec<_> =
+            own.filter(|access| after.is_none_or(|after| (access.at, access.id) > after)).cloned().collect();
+        beyond.sort_by_key(|access| (access.at, access.id));
+        beyond.truncate(limit);
+        Ok(beyond)
     }
 
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -44,7 +44,7 @@ const IS_SETTLED: &str = "events.transaction_id < (
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = events, check_for_backend(diesel::pg::Pg))]
-struct EventRow {
+pub(crate) struct EventRow {
     position: i64,
     transaction_id: i64,
     id: Uuid,

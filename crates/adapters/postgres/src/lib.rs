@@ -15,6 +15,7 @@ mod column;
 mod commit;
 mod connection;
 mod error;
+mod event_search;
 mod event_store;
 mod migration;
 mod row;

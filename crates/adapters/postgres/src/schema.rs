@@ -157,6 +157,37 @@ diesel::table! {
 }
 
 diesel::table! {
+    stream_states (stream_id) {
+        stream_id -> Uuid,
+        kind -> Text,
+        is_active -> Bool,
+        metadata -> Text,
+        last_snapshot -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    snapshots (id) {
+        id -> Uuid,
+        stream_id -> Uuid,
+        version -> BigInt,
+        state -> Binary,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotent_requests (key) {
+        key -> Binary,
+        request -> Binary,
+        stream_id -> Uuid,
+        version -> BigInt,
+        claimed_by -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     subject_keys (subject_id) {
         subject_id -> Uuid,
         wrapped -> Binary,

@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = events, check_for_backend(diesel::sqlite::Sqlite))]
-struct EventRow {
+pub(crate) struct EventRow {
     position: i64,
     id: Vec<u8>,
     stream_id: Vec<u8>,

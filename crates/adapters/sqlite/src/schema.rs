@@ -156,6 +156,37 @@ diesel::table! {
 }
 
 diesel::table! {
+    stream_states (stream_id) {
+        stream_id -> Binary,
+        kind -> Text,
+        is_active -> Bool,
+        metadata -> Text,
+        last_snapshot -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    snapshots (id) {
+        id -> Binary,
+        stream_id -> Binary,
+        version -> BigInt,
+        state -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotent_requests (key) {
+        key -> Binary,
+        request -> Binary,
+        stream_id -> Binary,
+        version -> BigInt,
+        claimed_by -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
     subject_keys (subject_id) {
         subject_id -> Binary,
         wrapped -> Binary,

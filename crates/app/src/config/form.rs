@@ -1,7 +1,13 @@
 //! The forms that values take: each says in words what it accepts and reads a text into its type.
 
 use std::{
-    fmt, net::IpAddr, num::NonZeroU32, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration,
+    fmt,
+    net::IpAddr,
+    num::{NonZeroU32, NonZeroU64},
+    ops::RangeInclusive,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
 };
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
@@ -15,6 +21,7 @@ const QUOTED: usize = 60;
 const LONGEST_TEXT: usize = 200;
 /// More often than this is no limit.
 const MOST: NonZeroU32 = NonZeroU32::MAX;
+const MOST_EVENTS: NonZeroU64 = NonZeroU64::new(1_000_000).expect("more than none");
 
 /// What a setting accepts.
 pub(super) struct Form<T> {
@@ -203,6 +210,11 @@ where
     Form::new(accepts, move |text| {
         text.parse().ok().filter(|number| bounds.contains(number)).ok_or(Refusal::Form)
     })
+}
+
+/// How many events something is done after.
+pub(super) fn events() -> Form<NonZeroU64> {
+    number(NonZeroU64::MIN..=MOST_EVENTS)
 }
 
 /// How often something may be done.

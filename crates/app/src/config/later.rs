@@ -3,12 +3,11 @@
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 7] = [
+pub(super) const NAMES: [&str; 6] = [
     "TOKEN_FORMAT",
     "LOG_DIR",
     "LOG_KEEP_DAYS",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "SNAPSHOT_EVERY",
     "EVENT_RETENTION",
     "CORS_ALLOWED_ORIGINS",
 ];

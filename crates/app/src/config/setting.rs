@@ -1,7 +1,12 @@
 //! The one table of settings: from each line come its field, its parsing, its line in `portcullis config` and its line in the
 //! reference.
 
-use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use portcullis_domain::{identity::SessionLimit, seal::MasterKey, value::Email};
@@ -176,6 +181,10 @@ settings! {
         access_retention: Duration = plain("ACCESS_RETENTION_DAYS", "365", form::span(DAYS, 1..=3650));
         /// The proxies whose `X-Forwarded-For` or `Forwarded` header says whose request it is; of nobody else either is believed. A proxy must take away from what it passes on the one of the two that it does not write itself: where both are there and disagree, the request counts as the proxy's own.
         trusted_proxies: Option<Vec<IpNet>> = derived("TRUSTED_PROXIES", "none", form::networks());
+    }
+    "Streams" {
+        /// A snapshot of a stream is taken each time that it has grown by so many events, so that its state is read from there and not from the first event on.
+        snapshot_every: NonZeroU64 = plain("SNAPSHOT_EVERY", "100", form::events());
     }
     "Mail" {
         /// Whether an address must be verified, by a code mailed to it, before its owner can sign in.

@@ -5,6 +5,7 @@ mod administration;
 mod company;
 mod privacy;
 mod schema;
+mod stream;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -83,6 +84,7 @@ const fn status(code: Code) -> StatusCode {
         | Code::WeakPassword
         | Code::InvalidEmailFormat
         | Code::InvitationInvalid
+        | Code::EventTypeReserved
         | Code::ValidationFailed => StatusCode::BAD_REQUEST,
         Code::InvalidCredentials
         | Code::TokenExpired
@@ -95,14 +97,20 @@ const fn status(code: Code) -> StatusCode {
         | Code::MembershipPending
         | Code::ReauthenticationRequired => StatusCode::FORBIDDEN,
         Code::AccountLocked => StatusCode::LOCKED,
-        Code::UserNotFound | Code::SessionNotFound | Code::CompanyNotFound | Code::NotFound => {
-            StatusCode::NOT_FOUND
-        }
+        Code::UserNotFound
+        | Code::SessionNotFound
+        | Code::CompanyNotFound
+        | Code::StreamNotFound
+        | Code::SnapshotNotFound
+        | Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::EmailAlreadyExists
         | Code::UsernameAlreadyExists
         | Code::TooManySessions
         | Code::BusinessNumberAlreadyExists
+        | Code::StreamInactive
+        | Code::VersionConflict
+        | Code::IdempotencyConflict
         | Code::StateConflict => StatusCode::CONFLICT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -138,6 +146,12 @@ const fn message(code: Code) -> &'static str {
         Code::BusinessNumberAlreadyExists => "This business number is already registered",
         Code::MembershipPending => "The membership has not been approved yet",
         Code::InvitationInvalid => "The invitation is wrong, used or expired",
+        Code::StreamNotFound => "There is no such stream",
+        Code::StreamInactive => "The stream is not active: nothing more is written on it",
+        Code::VersionConflict => "The stream is at another version",
+        Code::EventTypeReserved => "This type is one of the service's own",
+        Code::SnapshotNotFound => "There is no snapshot of this stream",
+        Code::IdempotencyConflict => "This Idempotency-Key was used for another request",
         Code::ValidationFailed => "The request is not valid",
         Code::RateLimited => "Too many requests; try again later",
         Code::StateConflict => "The request cannot be done as things are",

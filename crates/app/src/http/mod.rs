@@ -88,7 +88,18 @@ fn api() -> impl OpenApi {
         company::GetCompanyApi,
     );
     let own = (user::ProfileApi, user::ExportApi);
-    let streams = stream::SchemaApi;
+    let streams = (
+        stream::SchemaApi,
+        stream::AppendEventApi,
+        stream::SnapshotApi,
+        stream::ListEventsApi,
+        stream::HistoryApi,
+        stream::MetadataApi,
+        stream::DeactivateApi,
+        stream::StatusApi,
+        stream::SearchApi,
+        stream::AuditApi,
+    );
     (auth, own, sessions, login_history, administration, companies, streams, health::HealthApi)
 }
 

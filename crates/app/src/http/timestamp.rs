@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, SecondsFormat, Utc};
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef},
-    types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
 };
 
 /// A time on the wire: RFC 3339 in UTC with microseconds, `2026-01-31T08:00:00.123456Z`.
@@ -47,6 +47,19 @@ impl Type for Timestamp {
 impl ToJSON for Timestamp {
     fn to_json(&self) -> Option<serde_json::Value> {
         Some(self.to_string().into())
+    }
+}
+
+impl From<Timestamp> for DateTime<Utc> {
+    fn from(time: Timestamp) -> Self {
+        time.0
+    }
+}
+
+impl ParseFromParameter for Timestamp {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        let time = DateTime::parse_from_rfc3339(text).map_err(ParseError::custom)?;
+        Ok(Self(time.to_utc()))
     }
 }
 

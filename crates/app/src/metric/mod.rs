@@ -11,6 +11,7 @@ mod lockout;
 mod population;
 mod reference;
 mod service;
+mod stream;
 mod subscription;
 
 use std::{sync::Arc, time::Duration};
@@ -21,7 +22,7 @@ use portcullis_domain::code::Code;
 use self::{
     account::AccountMetrics, book::Book, dependency::DependencyMetrics, hashing::HashingMetrics,
     http::HttpMetrics, lockout::LockoutMetrics, population::PopulationMetrics, service::ServiceMetrics,
-    subscription::SubscriptionMetrics,
+    stream::StreamMetrics, subscription::SubscriptionMetrics,
 };
 pub(crate) use self::{
     cache::{CacheLevel, CacheMetrics},
@@ -43,6 +44,7 @@ pub(crate) struct Metrics {
     pub(crate) population: PopulationMetrics,
     pub(crate) cache: CacheMetrics,
     pub(crate) subscription: SubscriptionMetrics,
+    pub(crate) stream: StreamMetrics,
     pub(crate) hashing: HashingMetrics,
     pub(crate) dependency: DependencyMetrics,
     pub(crate) service: ServiceMetrics,
@@ -72,6 +74,7 @@ impl Metrics {
             population: PopulationMetrics::new(&mut book),
             cache: CacheMetrics::new(&mut book),
             subscription: SubscriptionMetrics::new(&mut book),
+            stream: StreamMetrics::new(&mut book),
             hashing: HashingMetrics::new(&mut book),
             dependency: DependencyMetrics::new(&mut book),
             service: ServiceMetrics::new(&mut book),

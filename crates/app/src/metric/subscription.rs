@@ -13,7 +13,7 @@ const LONGEST_LAG: usize = 10_000;
 /// How many events are read at once.
 const PAGE: usize = 1_000;
 
-const NAME: Label = ("name", "the subscription: `mailer`, `broker` or `notary`");
+const NAME: Label = ("name", "the subscription: `mailer`, `broker`, `notary` or `snapshots`");
 
 /// What happens after commits.
 pub(crate) struct SubscriptionMetrics {

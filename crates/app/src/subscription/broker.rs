@@ -7,6 +7,7 @@ use portcullis_domain::{
     id::{CompanyId, UserId},
     message,
     port::{FeedItem, Message, PublishError, Publisher, Unroutable},
+    stream::is_reserved,
 };
 
 use super::{Failure, Handler, Progress, Refused};
@@ -41,7 +42,7 @@ impl Handler for BrokerSubscription {
         }
         let mut refused = match self.publisher.publish(&messages).await {
             Ok(()) => Vec::new(),
-            Err(PublishError::Unroutable(named)) => refused(named, &messages, &places),
+            Err(PublishError::Unroutable(named)) => refused(awaited(named, &messages), &messages, &places),
             Err(error @ PublishError::Unavailable(_)) => {
                 return Progress { handled: 0, failure: Some(Failure::Outage(error.into())) };
             }
@@ -84,6 +85,15 @@ impl BrokerSubscription {
             }
         }
     }
+}
+
+/// Those of the service's own types. A type of a client's own that no queue asks for is nobody's failure, and no client can hold up the others with it.
+fn awaited(named: Vec<Unroutable>, messages: &[Message]) -> Vec<Unroutable> {
+    let is_own = |unroutable: &Unroutable| {
+        let message = messages.iter().find(|message| message.id == unroutable.id);
+        message.is_none_or(|message| is_reserved(message.event_type.as_str()))
+    };
+    named.into_iter().filter(is_own).collect()
 }
 
 /// The events whose messages no queue takes.

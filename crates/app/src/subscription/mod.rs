@@ -5,6 +5,7 @@ mod broker;
 mod mailer;
 mod notary;
 mod patience;
+mod snapshot;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ use uuid::Uuid;
 pub(crate) use broker::BrokerSubscription;
 pub(crate) use mailer::MailerSubscription;
 pub(crate) use notary::NotarySubscription;
+pub(crate) use snapshot::SnapshotSubscription;
 
 use self::patience::{MAX_TRIES, Patience};
 use crate::{causes::chain, metric::Delivered};

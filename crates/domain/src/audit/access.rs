@@ -20,6 +20,8 @@ named! {
         Sessions = "sessions",
         /// The login history.
         LoginHistory = "login_history",
+        /// The history of their stream, opened, or what it adds up to.
+        Stream = "stream",
     }
 }
 

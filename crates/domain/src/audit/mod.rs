@@ -234,7 +234,7 @@ impl Auditor {
     }
 
     /// Checks a head that was read after the events: it stands where they end, or somebody has written on since.
-    fn check_head(&self, stream: StreamId, head: Option<&StreamHead>) -> Result<(), Finding> {
+    pub(crate) fn check_head(&self, stream: StreamId, head: Option<&StreamHead>) -> Result<(), Finding> {
         let tail = self.streams.get(&stream).unwrap_or(&Tail::EMPTY);
         let finding = |version, reason| Err(Finding { stream, version, event: None, reason });
         match head {

@@ -13,6 +13,7 @@ use crate::{
     caller::named,
     event::{EventData, EventReadError, NewEvent, NoFacts, Present},
     id::{CompanyId, InvitationId, UserId},
+    stream::StreamEvent,
     value::{CompanyName, ShortText},
 };
 
@@ -69,6 +70,8 @@ pub enum CompanyEvent {
         /// What they are.
         after: MemberRole,
     },
+    /// Of the stream itself, or of a type of a client's own: the company is none other after it.
+    OfStream(StreamEvent),
 }
 
 /// The facts of `company.created`.
@@ -192,12 +195,16 @@ impl CompanyEvent {
             | Self::MemberApproved { user_id }
             | Self::MemberRemoved { user_id, .. }
             | Self::MemberRoleChanged { user_id, .. } => Some(*user_id),
-            Self::Created(_) | Self::Updated { .. } | Self::Closed | Self::MemberInvited { .. } => None,
+            Self::Created(_)
+            | Self::Updated { .. }
+            | Self::Closed
+            | Self::MemberInvited { .. }
+            | Self::OfStream(_) => None,
         }
     }
 
     /// The event's type.
-    pub const fn event_type(&self) -> &'static str {
+    pub fn event_type(&self) -> &str {
         match self {
             Self::Created(_) => name::CREATED,
             Self::Updated { .. } => name::UPDATED,
@@ -207,12 +214,16 @@ impl CompanyEvent {
             Self::MemberApproved { .. } => name::MEMBER_APPROVED,
             Self::MemberRemoved { .. } => name::MEMBER_REMOVED,
             Self::MemberRoleChanged { .. } => name::MEMBER_ROLE_CHANGED,
+            Self::OfStream(event) => event.event_type(),
         }
     }
 
     /// The schema version that [`data`](Self::data) is written in.
     pub const fn schema_version(&self) -> u32 {
-        1
+        match self {
+            Self::OfStream(event) => event.schema_version(),
+            _ => 1,
+        }
     }
 
     /// The facts.
@@ -239,10 +250,19 @@ impl CompanyEvent {
             Self::MemberRoleChanged { user_id, before, after } => {
                 EventData::of(&MemberRoleChanged { user_id: *user_id, before: *before, after: *after })
             }
+            Self::OfStream(event) => event.data(),
         }
     }
 
-    /// Reads a stored event.
+    /// What is sealed: of what happens to a company nothing is personal, and of what happens to its stream the words of whoever did it.
+    pub fn personal(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::OfStream(event) => event.personal(),
+            _ => None,
+        }
+    }
+
+    /// Reads a stored event, without what is sealed in it.
     pub fn read(event: &NewEvent) -> Result<Self, EventReadError> {
         let event = Present::of(event, &[])?;
         match event.shape() {
@@ -272,7 +292,7 @@ impl CompanyEvent {
                 let MemberRoleChanged { user_id, before, after } = event.data()?;
                 Ok(Self::MemberRoleChanged { user_id, before, after })
             }
-            _ => Err(event.unknown()),
+            _ => StreamEvent::read(event.event(), None)?.map(Self::OfStream).ok_or_else(|| event.unknown()),
         }
     }
 }

@@ -76,7 +76,8 @@ impl Member {
             CompanyEvent::Created(_)
             | CompanyEvent::Updated { .. }
             | CompanyEvent::Closed
-            | CompanyEvent::MemberInvited { .. } => state,
+            | CompanyEvent::MemberInvited { .. }
+            | CompanyEvent::OfStream(_) => state,
         }
     }
 

@@ -103,9 +103,16 @@ impl Company {
             | CompanyEvent::MemberJoined { .. }
             | CompanyEvent::MemberApproved { .. }
             | CompanyEvent::MemberRemoved { .. }
-            | CompanyEvent::MemberRoleChanged { .. } => {}
+            | CompanyEvent::MemberRoleChanged { .. }
+            | CompanyEvent::OfStream(_) => {}
         }
         Some(company)
+    }
+
+    /// The company after an event of a type that this version does not know: it counts, and is taken to have changed nothing.
+    #[must_use]
+    pub fn after_unknown(self) -> Self {
+        Self { version: self.version + 1, ..self }
     }
 
     fn get(&self, field: CompanyField) -> Option<&str> {

@@ -56,6 +56,11 @@ impl<'a> Present<'a> {
         Ok(present)
     }
 
+    /// The event as it was written.
+    pub(crate) const fn event(&self) -> &'a NewEvent {
+        self.event
+    }
+
     /// The type and the version that the shape is of.
     pub(crate) fn shape(&self) -> (&'a str, u32) {
         (self.event.event_type.as_str(), self.version)

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    CompanyCreated, CompanyId, CompanyUpdated, Created, DateTime, Deleted, OfSession, Updated, UserId, Utc,
+    CompanyCreated, CompanyId, CompanyUpdated, Created, DateTime, Deleted, OfSession, StreamId, StreamKind,
+    Updated, UserId, Utc,
 };
 use crate::event::{EventSchema, catalogue, schema_of, titled};
 
@@ -36,6 +37,17 @@ struct AboutUser {
 struct AboutCompany {
     /// Which company it happened to.
     company_id: CompanyId,
+    /// When.
+    timestamp: DateTime<Utc>,
+}
+
+/// What is told of every event of a stream itself.
+#[derive(Serialize, JsonSchema)]
+struct AboutStream {
+    /// Which stream it happened to.
+    stream_id: StreamId,
+    /// What the stream is of.
+    stream_kind: StreamKind,
     /// When.
     timestamp: DateTime<Utc>,
 }
@@ -79,7 +91,11 @@ fn own_shapes() -> [(&'static str, Value); 7] {
 
 /// What stands beside an event's own facts.
 fn envelope(event_type: &str) -> Value {
-    if event_type.starts_with("company.") { schema_of::<AboutCompany>() } else { schema_of::<AboutUser>() }
+    match event_type.split('.').next() {
+        Some("company") => schema_of::<AboutCompany>(),
+        Some("stream") => schema_of::<AboutStream>(),
+        _ => schema_of::<AboutUser>(),
+    }
 }
 
 /// The fields of two shapes in one.

@@ -13,6 +13,7 @@ mod publisher;
 mod rate_limiter;
 mod row;
 mod session_cache;
+mod stream;
 mod subscription;
 mod token;
 
@@ -33,6 +34,10 @@ pub use row::{
     SigningKeys, SubjectKeys, UserCount, UserCursor, UserQuery, Users,
 };
 pub use session_cache::{CachedSession, LiveSession, SessionCache};
+pub use stream::{
+    EventListQuery, EventPage, EventScope, EventSearch, EventSearchQuery, IdempotencyKeys, StreamStatistics,
+    Streams,
+};
 pub use subscription::{DeadLetter, SubscriptionState, Subscriptions};
 pub use token::{AccessClaims, RefreshClaims, TokenError, Tokens};
 

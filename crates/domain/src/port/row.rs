@@ -207,6 +207,7 @@ pub trait Invitations: Send + Sync {
 ///
 /// * Put notes are listed newest first, of one instant the greatest id first; each stream's apart; a page goes on after the given one, without
 ///   a gap or a repeat.
+/// * `list_since` gives them oldest first, of one instant the least id first, those beyond a time and id alone, which need not be there.
 /// * Deleting those of a stream leaves the others'.
 /// * `prune` deletes what is older than the time, and nothing else, and says how many.
 #[async_trait]
@@ -216,6 +217,13 @@ pub trait Accesses: Send + Sync {
         &self,
         stream: StreamId,
         after: Option<AccessId>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError>;
+    /// To a stream's data, oldest first, those beyond `after`, at most `limit`.
+    async fn list_since(
+        &self,
+        stream: StreamId,
+        after: Option<(DateTime<Utc>, AccessId)>,
         limit: usize,
     ) -> Result<Vec<Access>, StoreError>;
     /// Deletes what is older.

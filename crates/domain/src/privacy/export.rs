@@ -4,11 +4,12 @@ use crate::{
     audit::Access,
     caller::{Caller, Origin},
     company::Membership,
-    event::{Actor, Event, Version},
+    event::{Actor, Event, StreamKind, Version},
     identity::Identity,
     port::StoreError,
     seal::DataKey,
     session::{LoginAttempt, Session},
+    stream::{Snapshot, StreamState},
     user::User,
 };
 
@@ -28,6 +29,19 @@ pub struct Export {
     pub login_history: Vec<LoginAttempt>,
     /// Who looked at their data, newest first.
     pub accesses: Vec<Access>,
+    /// What is noted about their stream, if anything ever was.
+    pub stream: Option<StreamState>,
+    /// Snapshots of their account, newest first, opened where they open.
+    pub snapshots: Vec<ExportedSnapshot>,
+}
+
+/// A snapshot of a person's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedSnapshot {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// The account as it was; `None` of a snapshot that is not believed.
+    pub state: Option<serde_json::Value>,
 }
 
 /// An event of a person's stream, opened.
@@ -82,8 +96,20 @@ impl Identity {
             sessions: ports.sessions.list_by_user(user.id).await?,
             login_history,
             accesses,
+            stream: ports.streams.find_state(user.stream()).await?,
+            snapshots: self.export_snapshots(&user).await?,
             user,
         })
+    }
+
+    async fn export_snapshots(&self, user: &User) -> Result<Vec<ExportedSnapshot>, ExportError> {
+        let key = self.data_key(user.id.into()).await?.ok_or(ExportError::NotFound)?;
+        let mut exported = Vec::new();
+        for snapshot in self.ports().streams.list_snapshots(user.stream(), PAGE).await? {
+            let fold = self.open_snapshot(&snapshot, StreamKind::User, &key).await?;
+            exported.push(ExportedSnapshot { state: fold.ok().and_then(|fold| fold.to_json()), snapshot });
+        }
+        Ok(exported)
     }
 
     /// The next page of the caller's events above a version, in order; empty at the end.

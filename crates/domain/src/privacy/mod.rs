@@ -4,4 +4,4 @@ mod erase;
 mod export;
 
 pub use erase::{EraseError, EraseSelfError, EraseUserError, Erased};
-pub use export::{Export, ExportError, ExportedEvent};
+pub use export::{Export, ExportError, ExportedEvent, ExportedSnapshot};

@@ -15,6 +15,7 @@ use crate::{
     event::{EventData, EventReadError, NewEvent, NoFacts, Present},
     id::{OneTimeCodeId, SessionId, UserId},
     seal::DataKey,
+    stream::StreamEvent,
     value::{Email, Language},
 };
 
@@ -110,6 +111,8 @@ pub enum UserEvent {
         /// The generation of the token that came back.
         generation: u64,
     },
+    /// Of the stream itself, or of a type of a client's own: the account is none other after it.
+    OfStream(StreamEvent),
 }
 
 /// The facts of `user.created`.
@@ -228,6 +231,8 @@ impl UserEvent {
     pub const VERIFICATION_REQUESTED: &str = name::VERIFICATION_REQUESTED;
     /// The type of the event that has a reset token mailed.
     pub const PASSWORD_RESET_REQUESTED: &str = name::PASSWORD_RESET_REQUESTED;
+    /// The type of the event that somebody signed in.
+    pub const LOGGED_IN: &str = name::LOGGED_IN;
     /// The type of the event that an account was locked.
     pub const LOCKED: &str = name::LOCKED;
     /// The types of all events that somebody is written to about.
@@ -235,7 +240,7 @@ impl UserEvent {
         [name::VERIFICATION_REQUESTED, name::PASSWORD_RESET_REQUESTED, name::PASSWORD_CHANGED, name::LOCKED];
 
     /// The event's type.
-    pub const fn event_type(&self) -> &'static str {
+    pub fn event_type(&self) -> &str {
         match self {
             Self::Created { .. } => name::CREATED,
             Self::Updated { .. } => name::UPDATED,
@@ -253,6 +258,7 @@ impl UserEvent {
             Self::LoggedIn { .. } => name::LOGGED_IN,
             Self::LoggedOut { .. } => name::LOGGED_OUT,
             Self::RefreshReuseDetected { .. } => name::REFRESH_REUSE_DETECTED,
+            Self::OfStream(event) => event.event_type(),
         }
     }
 
@@ -260,6 +266,7 @@ impl UserEvent {
     pub const fn schema_version(&self) -> u32 {
         match self {
             Self::Created { .. } | Self::VerificationRequested { .. } => 2,
+            Self::OfStream(event) => event.schema_version(),
             _ => 1,
         }
     }
@@ -295,6 +302,7 @@ impl UserEvent {
             Self::RefreshReuseDetected { session_id, generation } => {
                 EventData::of(&RefreshReuseDetected { session_id: *session_id, generation: *generation })
             }
+            Self::OfStream(event) => event.data(),
         }
     }
 
@@ -306,6 +314,7 @@ impl UserEvent {
             Self::VerificationRequested { email, .. } | Self::PasswordResetRequested { email, .. } => {
                 email.as_ref().map(json)
             }
+            Self::OfStream(event) => event.personal(),
             Self::EmailVerified
             | Self::PasswordChanged { .. }
             | Self::RoleChanged { .. }
@@ -373,7 +382,7 @@ impl UserEvent {
                 let RefreshReuseDetected { session_id, generation } = event.data()?;
                 Ok(Self::RefreshReuseDetected { session_id, generation })
             }
-            _ => Err(event.unknown()),
+            _ => StreamEvent::read(event.event(), key)?.map(Self::OfStream).ok_or_else(|| event.unknown()),
         }
     }
 }

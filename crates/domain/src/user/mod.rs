@@ -104,7 +104,8 @@ impl User {
             | UserEvent::LoggedOut { .. }
             | UserEvent::SessionRevoked { .. }
             | UserEvent::RefreshReuseDetected { .. }
-            | UserEvent::Locked { .. } => {}
+            | UserEvent::Locked { .. }
+            | UserEvent::OfStream(_) => {}
             UserEvent::Deleted => return None,
             UserEvent::Updated { changes, .. } => {
                 for (field, change) in changes.iter().flatten() {
@@ -140,6 +141,12 @@ impl User {
             }
         }
         Some(user)
+    }
+
+    /// The account after an event of a type that this version does not know: it counts, and is taken to have changed nothing.
+    #[must_use]
+    pub fn after_unknown(self) -> Self {
+        Self { version: self.version + 1, ..self }
     }
 
     /// Whether they may administer the service now.

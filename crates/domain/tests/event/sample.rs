@@ -8,6 +8,7 @@ use portcullis_domain::{
     event::{Actor, EventData, EventReadError, EventType, NewEvent, catalogue},
     id::EventId,
     seal::DataKey,
+    stream::StreamEvent,
     testing::SeededEntropy,
     user::UserEvent,
 };
@@ -83,6 +84,10 @@ fn rewrite(event: &NewEvent, key: Option<&DataKey>) -> Result<Rewritten, EventRe
         "company" => {
             let event = CompanyEvent::read(event)?;
             Rewritten { version: event.schema_version(), data: event.data(), personal: None }
+        }
+        "stream" => {
+            let event = StreamEvent::read(event, key)?.expect("of a stream");
+            Rewritten { version: event.schema_version(), data: event.data(), personal: event.personal() }
         }
         other => panic!("how is an event of {other} read? Say it here, in tests/event/sample.rs"),
     })

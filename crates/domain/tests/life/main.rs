@@ -5,6 +5,7 @@ mod administration;
 mod meeting;
 mod privacy;
 mod session;
+mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

@@ -13,6 +13,7 @@ use portcullis_domain::{
     Identity,
     event::{Event, catalogue},
     port::{EventStore, FeedCursor},
+    stream::is_reserved,
 };
 use portcullis_memory::Memory;
 use serde_json::Value;
@@ -82,6 +83,10 @@ impl Written {
     }
 
     async fn check_event(&self, event: &Event) {
+        // What clients say is theirs to describe.
+        if !is_reserved(event.event.event_type.as_str()) {
+            return;
+        }
         let subject = (*event.stream.as_uuid()).into();
         let key = self.identity.data_key(subject).await.expect("reads");
         let facts = event.event.open_facts::<Value>(key.as_ref()).expect("opens");

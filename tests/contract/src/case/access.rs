@@ -77,6 +77,29 @@ pub async fn looks_are_paged_without_a_gap_or_a_repeat<H: StoreHarness>() {
     assert!(store.accesses.list_by_stream(one, None, 0).await.expect("reads").is_empty());
 }
 
+/// In pages of any size; also on from a look that was pruned.
+pub async fn looks_are_listed_oldest_first_from_anywhere<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let [one, other] = put_streams(&store).await;
+    let (mut oldest_first, others) = (newest_first(looks_at(one)), looks_at(other));
+    oldest_first.reverse();
+    put(&store, &[others, oldest_first.clone()].concat()).await;
+    for size in [1, 2, 3, 10, usize::MAX] {
+        let read = async |after: Option<Access>| {
+            let after = after.map(|look| (look.at, look.id));
+            store.accesses.list_since(one, after, size).await.expect("reads")
+        };
+        assert_eq!(sample::paged(size, read).await, oldest_first, "in pages of {size}");
+    }
+    let gone = &oldest_first[4];
+    prune(&store, gone.at + TimeDelta::microseconds(1)).await;
+    let left: Vec<_> = oldest_first.iter().filter(|look| look.at > gone.at).cloned().collect();
+    let after = Some((gone.at, gone.id));
+    assert_eq!(store.accesses.list_since(one, after, sample::ALL).await.expect("reads"), left);
+    assert_eq!(store.accesses.list_since(sample::id(), None, sample::ALL).await.expect("reads"), []);
+}
+
 /// Those of a stream that goes.
 pub async fn deleting_those_of_a_stream_leaves_the_others<H: StoreHarness>() {
     let harness = H::start().await;

@@ -110,6 +110,15 @@ impl<F: Fault> Accesses for Faulty<F> {
         self.fault.list_accesses(&self.memory, stream, after, limit).await
     }
 
+    async fn list_since(
+        &self,
+        stream: StreamId,
+        after: Option<(DateTime<Utc>, AccessId)>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError> {
+        self.fault.list_accesses_since(&self.memory, stream, after, limit).await
+    }
+
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         self.fault.prune_accesses(&self.memory, before).await
     }

@@ -85,6 +85,19 @@ impl Fault for EqualTimesSkipped {
         all.truncate(limit);
         Ok(all)
     }
+
+    async fn list_accesses_since(
+        &self,
+        memory: &Memory,
+        stream: StreamId,
+        after: Option<(DateTime<Utc>, AccessId)>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError> {
+        let mut all = memory.list_since(stream, None, usize::MAX).await?;
+        all.retain(|look| after.is_none_or(|(at, _)| look.at > at));
+        all.truncate(limit);
+        Ok(all)
+    }
 }
 
 /// A page goes on after as many as there were before it: `OFFSET`.
@@ -244,6 +257,7 @@ crate::caught! {
     a_page_that_skips_equal_times_is_caught: Store<EqualTimesSkipped>, Store<Sound> => [
         login_history::attempts_are_paged_without_a_gap_or_a_repeat,
         accesses::looks_are_paged_without_a_gap_or_a_repeat,
+        accesses::looks_are_listed_oldest_first_from_anywhere,
     ]
     pages_by_count_are_caught: Store<PagesByCount>, Store<Sound> => [
         login_history::a_page_goes_on_beside_new_attempts,

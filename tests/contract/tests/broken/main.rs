@@ -13,6 +13,7 @@ mod publisher;
 mod row_fault;
 mod shared;
 mod store;
+mod stream_fault;
 mod tokens_hasher_mailer;
 mod user_list_fault;
 

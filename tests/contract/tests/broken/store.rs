@@ -155,6 +155,16 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         memory.list_by_stream(stream, after, limit).await
     }
 
+    async fn list_accesses_since(
+        &self,
+        memory: &Memory,
+        stream: StreamId,
+        after: Option<(DateTime<Utc>, AccessId)>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError> {
+        memory.list_since(stream, after, limit).await
+    }
+
     async fn prune_accesses(&self, memory: &Memory, before: DateTime<Utc>) -> Result<u64, StoreError> {
         Accesses::prune(memory, before).await
     }
@@ -225,6 +235,13 @@ pub(crate) struct Faulty<F> {
     pub(crate) fault: F,
 }
 
+impl<F> Store<F> {
+    /// What is broken around.
+    pub(crate) fn memory(&self) -> Arc<Memory> {
+        self.0.memory.clone()
+    }
+}
+
 #[async_trait]
 impl<F: Fault> StoreHarness for Store<F> {
     async fn start() -> Self {
@@ -247,6 +264,9 @@ impl<F: Fault> StoreHarness for Store<F> {
             members: self.0.clone(),
             invitations: self.0.clone(),
             accesses: self.0.clone(),
+            streams: self.0.memory.clone(),
+            event_search: self.0.memory.clone(),
+            idempotency_keys: self.0.memory.clone(),
             subject_keys: self.0.memory.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),

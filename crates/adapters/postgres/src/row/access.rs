@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 use diesel::{
     dsl::{delete as delete_from, insert_into, sql},
     prelude::*,
-    sql_types::{Bool, Uuid as SqlUuid},
+    sql_types::{Bool, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use portcullis_domain::{
@@ -76,6 +76,34 @@ impl Accesses for Postgres {
                     .bind::<SqlUuid, _>(Uuid::from(after))
                     .sql("), ")
                     .bind::<SqlUuid, _>(Uuid::from(after))
+                    .sql(")");
+                Cached(query.filter(beyond)).load(&mut connection).await
+            }
+            None => query.load(&mut connection).await,
+        }
+        .map_err(engine)?;
+        rows.into_iter().map(Access::try_from).collect()
+    }
+
+    async fn list_since(
+        &self,
+        stream: StreamId,
+        after: Option<(DateTime<Utc>, AccessId)>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError> {
+        let query = accesses::table
+            .filter(accesses::stream_id.eq(Uuid::from(stream)))
+            .order((accesses::at, accesses::id))
+            .limit(stored_number(limit))
+            .select(AccessRow::as_select());
+        let mut connection = self.connection().await?;
+        let rows: Vec<AccessRow> = match after {
+            Some((at, id)) => {
+                // As one comparison of pairs, which the index answers.
+                let beyond = sql::<Bool>("(at, id) > (")
+                    .bind::<Timestamptz, _>(at)
+                    .sql(", ")
+                    .bind::<SqlUuid, _>(Uuid::from(id))
                     .sql(")");
                 Cached(query.filter(beyond)).load(&mut connection).await
             }

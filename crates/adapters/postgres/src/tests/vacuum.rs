@@ -60,6 +60,8 @@ async fn after_several_erasures_every_table_that_held_something_of_a_person_is_v
         "members",
         "one_time_codes",
         "sessions",
+        "snapshots",
+        "stream_states",
         "subject_keys",
         "users",
     ] {

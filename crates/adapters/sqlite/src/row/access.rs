@@ -82,6 +82,30 @@ impl Accesses for Sqlite {
         .await
     }
 
+    async fn list_since(
+        &self,
+        stream: StreamId,
+        after: Option<(DateTime<Utc>, AccessId)>,
+        limit: usize,
+    ) -> Result<Vec<Access>, StoreError> {
+        let to_stream = accesses::stream_id.eq(stored_id(stream));
+        self.read(move |connection| {
+            let mut page = accesses::table.filter(to_stream).into_boxed();
+            if let Some((at, id)) = after {
+                let (at, id) = (at.timestamp_micros(), stored_id(id));
+                // The first says what the index can use.
+                page = page.filter(accesses::at.ge(at)).filter(accesses::at.gt(at).or(accesses::id.gt(id)));
+            }
+            let rows = page
+                .order((accesses::at, accesses::id))
+                .limit(stored_number(limit))
+                .select(AccessRow::as_select())
+                .load(connection);
+            rows.map_err(engine)?.into_iter().map(Access::try_from).collect()
+        })
+        .await
+    }
+
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         self.prune_by(OLD, before).await
     }

@@ -4,12 +4,14 @@ mod access;
 mod checkpoint;
 mod company;
 mod credential;
+mod idempotency_key;
 mod invitation;
 mod login_attempt;
 mod member;
 mod one_time_code;
 mod session;
 mod signing_key;
+mod stream;
 mod subject_key;
 mod user;
 pub(crate) mod user_list;
@@ -48,6 +50,16 @@ pub(crate) fn change(connection: &mut SqliteConnection, change: &RowChange) -> Q
         RowChange::DeleteLoginAttemptsOf(user) => login_attempt::delete_of(connection, *user),
         RowChange::PutAccess(access) => access::put(connection, access),
         RowChange::DeleteAccessesTo(stream) => access::delete_to(connection, *stream),
+        RowChange::PutStreamState(state) => stream::put_state(connection, state),
+        RowChange::DeleteStreamState(stream) => stream::delete_state(connection, *stream),
+        RowChange::PutSnapshot(snapshot) => stream::put_snapshot(connection, snapshot),
+        RowChange::DeleteSnapshotsBelow(stream, version) => {
+            stream::delete_snapshots(connection, *stream, *version)
+        }
+        RowChange::PutIdempotentRequest(request) => idempotency_key::put(connection, request),
+        RowChange::DeleteIdempotentRequest(key, claimed_by) => {
+            idempotency_key::delete(connection, *key, *claimed_by)
+        }
     }
 }
 

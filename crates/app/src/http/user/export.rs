@@ -1,4 +1,4 @@
-use std::io;
+use std::{collections::HashMap, io};
 
 use futures::{Stream, StreamExt, stream};
 use poem::{
@@ -18,8 +18,9 @@ use portcullis_domain::{
     caller::Caller,
     event::{Actor, Version},
     id::UserId,
-    privacy::{Export, ExportError, ExportedEvent},
+    privacy::{Export, ExportError, ExportedEvent, ExportedSnapshot},
     session::{LoginAttempt, LoginFailure},
+    stream::StreamState,
     user::Account,
 };
 use serde_json::Value;
@@ -42,9 +43,31 @@ struct ExportResponse {
     login_history: Vec<ExportedLoginAttempt>,
     /// Who looked at the person's data, newest first.
     accesses: Vec<ExportedAccess>,
+    stream: ExportedStream,
     /// Everything that happened to the account, oldest first.
     events: Vec<ExportedEventResponse>,
     exported_at: Timestamp,
+}
+
+/// What is held beside the events of the person's stream.
+#[derive(Object)]
+struct ExportedStream {
+    /// Whether clients may write on it.
+    is_active: bool,
+    /// What is noted about it.
+    metadata: HashMap<String, Value>,
+    /// Of the account, newest first.
+    snapshots: Vec<ExportedSnapshotResponse>,
+}
+
+/// The account as it was at a version.
+#[derive(Object)]
+struct ExportedSnapshotResponse {
+    id: Uuid,
+    version: u64,
+    created_at: Timestamp,
+    /// Null of one that cannot be read.
+    state: Option<Value>,
 }
 
 /// An attempt to sign in.
@@ -61,7 +84,7 @@ struct ExportedLoginAttempt {
 #[derive(Object)]
 struct ExportedAccess {
     actor: ExportedActor,
-    /// What was looked at: `profile`, `listing`, `sessions`, `login_history`.
+    /// What was looked at: `profile`, `listing`, `sessions`, `login_history`, `stream`.
     what: String,
     recorded_at: Timestamp,
 }
@@ -141,6 +164,23 @@ impl From<ExportedEvent> for ExportedEventResponse {
     }
 }
 
+impl ExportedStream {
+    fn new(state: Option<StreamState>, snapshots: Vec<ExportedSnapshot>) -> Self {
+        let snapshots =
+            snapshots.into_iter().map(|ExportedSnapshot { snapshot, state }| ExportedSnapshotResponse {
+                id: snapshot.id.into(),
+                version: snapshot.version,
+                created_at: snapshot.created_at.into(),
+                state,
+            });
+        Self {
+            is_active: state.as_ref().is_none_or(|state| state.is_active),
+            metadata: state.map(|state| state.metadata.into_iter().collect()).unwrap_or_default(),
+            snapshots: snapshots.collect(),
+        }
+    }
+}
+
 impl ExportResponse {
     /// Without the events.
     fn new(export: Export, caller: &Caller, exported_at: Timestamp) -> Self {
@@ -150,6 +190,7 @@ impl ExportResponse {
             sessions: sessions.map(|session| SessionResponse::new(session, caller.session)).collect(),
             login_history: export.login_history.into_iter().map(Into::into).collect(),
             accesses: export.accesses.into_iter().map(Into::into).collect(),
+            stream: ExportedStream::new(export.stream, export.snapshots),
             events: Vec::new(),
             exported_at,
         }

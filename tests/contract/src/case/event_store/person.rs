@@ -7,6 +7,7 @@ use portcullis_domain::{
     port::UserQuery,
     seal::SubjectKey,
     session::{LoginAttempt, Session},
+    stream::{IdempotentRequest, Snapshot, StreamState},
     user::{Credential, User},
     verification::{OneTimeCode, Purpose},
 };
@@ -24,6 +25,9 @@ pub(super) struct Person {
     pub(super) invitation: Invitation,
     pub(super) attempt: LoginAttempt,
     pub(super) access: Access,
+    pub(super) stream_state: StreamState,
+    pub(super) snapshot: Snapshot,
+    pub(super) request: IdempotentRequest,
     pub(super) subject_key: SubjectKey,
 }
 
@@ -38,6 +42,9 @@ impl Person {
             invitation: sample::invitation(company.id, user.id),
             attempt: sample::login_attempt(user.id, sample::now()),
             access: sample::access(user.stream(), sample::now()),
+            stream_state: sample::stream_state(user.stream()),
+            snapshot: sample::snapshot(user.stream()),
+            request: sample::idempotent_request(sample::now()),
             subject_key: sample::subject_key(user.id.into()),
             user,
             company,
@@ -56,6 +63,9 @@ impl Person {
             RowChange::PutInvitation(self.invitation.clone()),
             RowChange::PutLoginAttempt(self.attempt.clone()),
             RowChange::PutAccess(self.access.clone()),
+            RowChange::PutStreamState(self.stream_state.clone()),
+            RowChange::PutSnapshot(self.snapshot.clone()),
+            RowChange::PutIdempotentRequest(self.request.clone()),
             RowChange::PutSubjectKey(self.subject_key.clone()),
         ]
     }
@@ -70,6 +80,9 @@ impl Person {
             RowChange::DeleteInvitation(self.invitation.id),
             RowChange::DeleteLoginAttemptsOf(user),
             RowChange::DeleteAccessesTo(self.user.stream()),
+            RowChange::DeleteStreamState(self.user.stream()),
+            RowChange::DeleteSnapshotsBelow(self.user.stream(), self.snapshot.version + 1),
+            RowChange::DeleteIdempotentRequest(self.request.key, self.request.claimed_by),
             RowChange::DeleteCredential(user),
             RowChange::DeleteUser(user),
         ]
@@ -114,6 +127,12 @@ impl Person {
         assert_eq!(attempts, list(&self.attempt, are_there));
         let looks = store.accesses.list_by_stream(stream, None, sample::ALL).await.expect("reads");
         assert_eq!(looks, list(&self.access, are_there));
+        let state = store.streams.find_state(stream).await.expect("reads");
+        assert_eq!(state, some(&self.stream_state, are_there));
+        let snapshots = store.streams.list_snapshots(stream, sample::ALL).await.expect("reads");
+        assert_eq!(snapshots, list(&self.snapshot, are_there));
+        let request = store.idempotency_keys.find(self.request.key).await.expect("reads");
+        assert_eq!(request, some(&self.request, are_there));
         let subject_key = store.subject_keys.find(user.into()).await.expect("reads");
         assert_eq!(subject_key, some(&self.subject_key, are_there));
     }
