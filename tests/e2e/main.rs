@@ -17,6 +17,7 @@ mod crash;
 mod hostile;
 mod import;
 mod limits;
+mod live;
 mod load;
 mod lockout;
 mod mail;

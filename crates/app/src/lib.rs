@@ -14,6 +14,7 @@ mod data_folder;
 mod dependency;
 mod fall_back;
 mod http;
+mod live;
 mod login_history;
 mod mail;
 mod master_key;

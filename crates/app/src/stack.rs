@@ -38,7 +38,9 @@ use crate::{
     metric::{CacheMetrics, Metrics},
     session_cache::{self, TwoLevels},
     store::Store,
-    subscription::{self, BrokerSubscription, Handler, MailerSubscription, NotarySubscription, SnapshotSubscription},
+    subscription::{
+        self, BrokerSubscription, Handler, MailerSubscription, NotarySubscription, SnapshotSubscription,
+    },
 };
 
 /// Mail files go here, under the data folder.

@@ -3,8 +3,8 @@
 use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
-    Accesses, Checkpoints, Companies, Credentials, EventSearch, EventStore, IdempotencyKeys, Invitations, LoginHistory, Members,
-    OneTimeCodes, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Users,
+    Accesses, Checkpoints, Companies, Credentials, EventSearch, EventStore, IdempotencyKeys, Invitations,
+    LoginHistory, Members, OneTimeCodes, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;

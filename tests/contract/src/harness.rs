@@ -3,8 +3,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use portcullis_domain::port::{
     Accesses, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies, Credentials,
-    EventSearch, EventStore, IdempotencyKeys, Invitations, LoginHistory, Mailer, Members, Message, OneTimeCodes, PasswordHasher, PublicKey,
-    Publisher, RateLimiter, SessionCache, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Tokens, Users,
+    EventSearch, EventStore, IdempotencyKeys, Invitations, LoginHistory, Mailer, Members, Message,
+    OneTimeCodes, PasswordHasher, PublicKey, Publisher, RateLimiter, SessionCache, Sessions, SigningKeys,
+    Streams, SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.

@@ -38,7 +38,9 @@ async fn an_event_of_a_client_s_own_is_written_and_told() {
 async fn what_is_no_event_is_refused() {
     let place = Place::start().await;
     let jane = place.person("jane@example.com").await;
-    for reserved in ["user.created", "USER.x", "stream.deactivated", "company.a", "api_key.b", "feature.c", "user"] {
+    for reserved in
+        ["user.created", "USER.x", "stream.deactivated", "company.a", "api_key.b", "feature.c", "user"]
+    {
         jane.append(&jane.id, reserved, &json!({})).await.expect_error(400, "STREAM_3104");
     }
     let long = "a".repeat(101);
@@ -51,7 +53,9 @@ async fn what_is_no_event_is_refused() {
     jane.append(&jane.id, "note.made", &full).await.expect(201);
     let too_long = json!({"a": "x".repeat(32 * 1024 - 7)});
     jane.append(&jane.id, "note.made", &too_long).await.expect_error(400, "COMMON_9001");
-    jane.append(&jane.id, "note.made", &json!({"a": "x".repeat(70_000)})).await.expect_error(413, "COMMON_9005");
+    jane.append(&jane.id, "note.made", &json!({"a": "x".repeat(70_000)}))
+        .await
+        .expect_error(413, "COMMON_9005");
     for data in [json!([]), json!("text"), json!(1), json!(null)] {
         jane.append(&jane.id, "note.made", &data).await.expect_error(400, "COMMON_9001");
     }
@@ -135,7 +139,8 @@ async fn of_32_who_race_without_a_version_each_gets_one_of_their_own() {
         answers.iter().map(|answer| answer.expect(201)["version"].as_u64().expect("a number")).collect();
     assert_eq!(versions, (before + 1..=before + 32).collect());
     let listed = jane.all(&format!("/stream/events/{}?from_version={}", jane.id, before + 1), 10).await;
-    let numbers: BTreeSet<_> = listed.iter().map(|event| event["data"]["number"].as_u64().expect("one")).collect();
+    let numbers: BTreeSet<_> =
+        listed.iter().map(|event| event["data"]["number"].as_u64().expect("one")).collect();
     assert_eq!(numbers, (0..32).collect());
     intact(&place.server);
 }
@@ -163,9 +168,11 @@ async fn of_20_requests_with_one_key_one_is_done_and_all_get_its_answer() {
     let joe = place.person("joe@example.com").await;
     let joes = json!({"stream_id": joe.id, "type": "order.placed", "data": {"order": 8}});
     joe.append_with_key("one-key", &joes).await.expect(201);
-    let refused = json!({"stream_id": jane.id, "type": "order.placed", "data": {}, "expected_version": before});
+    let refused =
+        json!({"stream_id": jane.id, "type": "order.placed", "data": {}, "expected_version": before});
     jane.append_with_key("another", &refused).await.expect_error(409, "STREAM_3103");
-    let fitting = json!({"stream_id": jane.id, "type": "order.placed", "data": {}, "expected_version": before + 1});
+    let fitting =
+        json!({"stream_id": jane.id, "type": "order.placed", "data": {}, "expected_version": before + 1});
     jane.append_with_key("another", &fitting).await.expect(201);
 }
 

@@ -127,7 +127,8 @@ async fn an_audit_tells_where_people_were_to_themselves_and_to_those_who_see_all
         let items = audit["items"].as_array().expect("a list").clone();
         assert_eq!(audit["check"]["events"], items.len());
         let origins = items.iter().filter(|item| !item["ip_address"].is_null());
-        let mut actors: Vec<_> = origins.map(|item| item["actor"]["id"].as_str().expect("an id").to_owned()).collect();
+        let mut actors: Vec<_> =
+            origins.map(|item| item["actor"]["id"].as_str().expect("an id").to_owned()).collect();
         actors.dedup();
         actors.sort_unstable();
         actors.dedup();

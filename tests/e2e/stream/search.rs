@@ -37,7 +37,10 @@ async fn a_search_finds_what_meets_every_filter_within_the_caller_s_reach() {
         texts(events, "stream_id").into_iter().map(str::to_owned).collect()
     };
     let set = |streams: &[&String]| streams.iter().map(|stream| (*stream).clone()).collect::<BTreeSet<_>>();
-    assert_eq!(streams(&found(&place.root, placed).await), set(&[&company, &owner.id, &member.id, &stranger.id]));
+    assert_eq!(
+        streams(&found(&place.root, placed).await),
+        set(&[&company, &owner.id, &member.id, &stranger.id])
+    );
     assert_eq!(streams(&found(&owner, placed).await), set(&[&company, &owner.id, &member.id]));
     assert_eq!(streams(&found(&member, placed).await), set(&[&member.id]));
     assert_eq!(found(&other_owner, placed).await, Vec::<Value>::new());
@@ -59,8 +62,11 @@ async fn a_search_finds_what_meets_every_filter_within_the_caller_s_reach() {
     let (first, last) = (all[all.len() - 1]["recorded_at"].as_str(), all[0]["recorded_at"].as_str());
     let (first, last) = (first.expect("a time"), last.expect("a time"));
     let between = found(&owner, &format!("since={first}&until={last}")).await;
-    let expected: Vec<_> =
-        all.iter().filter(|event| event["recorded_at"].as_str().is_some_and(|at| at < last)).cloned().collect();
+    let expected: Vec<_> = all
+        .iter()
+        .filter(|event| event["recorded_at"].as_str().is_some_and(|at| at < last))
+        .cloned()
+        .collect();
     assert_eq!(between, expected);
     assert_eq!(found(&owner, &format!("since={last}&until={last}")).await, Vec::<Value>::new());
     assert_eq!(found(&owner, "since=9999-01-01T00:00:00Z").await, Vec::<Value>::new());
@@ -88,7 +94,8 @@ async fn pages_hold_what_was_there_once_beside_writers() {
     ] {
         let found = jane.all(&path, 4).await;
         assert_eq!(ids(&found).len(), found.len(), "each once: {path}");
-        let numbers: BTreeSet<_> = found.iter().filter_map(|event| event["data"]["number"].as_u64()).collect();
+        let numbers: BTreeSet<_> =
+            found.iter().filter_map(|event| event["data"]["number"].as_u64()).collect();
         assert_eq!(numbers, (0..THERE as u64).collect(), "{path}");
     }
     writer.await.expect("it wrote");

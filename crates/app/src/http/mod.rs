@@ -32,8 +32,8 @@ use poem::{EndpointExt, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use portcullis_domain::Identity;
 
-use crate::{dependency::Dependency, mail::MailCopies, metric::Metrics};
-pub(crate) use {boundary::Gate, limit::Limits};
+use crate::{dependency::Dependency, live::Hub, mail::MailCopies, metric::Metrics};
+pub(crate) use {boundary::Gate, limit::Limits, stream::render};
 
 /// The groups of the OpenAPI document.
 #[derive(Tags)]
@@ -93,6 +93,7 @@ fn api() -> impl OpenApi {
         stream::AppendEventApi,
         stream::SnapshotApi,
         stream::ListEventsApi,
+        stream::LiveApi,
         stream::HistoryApi,
         stream::MetadataApi,
         stream::DeactivateApi,
@@ -126,6 +127,7 @@ pub fn openapi_yaml() -> String {
 pub(crate) fn endpoint(
     identity: Identity,
     dependencies: Arc<[Box<dyn Dependency>]>,
+    hub: Arc<Hub>,
     metrics: Arc<Metrics>,
     gate: Gate,
     copies: MailCopies,
@@ -140,6 +142,6 @@ pub(crate) fn endpoint(
         all = console::routes(all, app_name);
     }
     let routes = route::Routes::of(&service, &beside);
-    let all = all.nest("/", service).data(dependencies).data(copies);
+    let all = all.nest("/", service).data(dependencies).data(copies).data(hub);
     boundary::Boundary::new(all, identity, metrics, gate, routes).boxed()
 }

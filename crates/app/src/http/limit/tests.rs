@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     http::{self, Gate},
+    live::{self, Hub},
     mail::MailCopies,
     metric::Metrics,
 };
@@ -49,7 +50,9 @@ impl Api {
         };
         let identity = Identity::new(portcullis_memory::ports(), Policy::default());
         let copies = MailCopies { folder: PathBuf::new() };
-        Self { endpoint: http::endpoint(identity, Arc::new([]), Metrics::new(), gate, copies, None), asked }
+        let metrics = Metrics::new();
+        let hub = Hub::new(identity.clone(), http::render, live::Limits::new(1, 1), metrics.live.clone());
+        Self { endpoint: http::endpoint(identity, Arc::new([]), hub, metrics, gate, copies, None), asked }
     }
 
     async fn send(&self, method: Method, path: &str) -> Response {
