@@ -13,8 +13,11 @@ use crate::{
     server,
     stack::{Stack, mail_folder},
     subscription::{NotarySubscription, Subscription},
-    upkeep::{Retention, keep_up},
+    upkeep::{Retention, flush_usage, keep_up},
 };
+
+/// How long a stopping service tries to record what it granted last, at least.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
 
 /// A service that listens already and answers once it is run.
 pub struct App {
@@ -39,9 +42,15 @@ impl App {
             stack.identity.clone(),
             stack.dependencies(),
             Arc::clone(&stack.metrics),
-            Arc::clone(&stack.tokens),
             gate(config, &stack),
-            MailCopies { folder: mail_folder(config) },
+            http::Beside {
+                tokens: Arc::clone(&stack.tokens),
+                copies: MailCopies { folder: mail_folder(config) },
+                authority: http::Authority {
+                    issuer: config.issuer(address.port()),
+                    audience: config.token_audience.clone(),
+                },
+            },
             config.console.then_some(&config.app_name),
         );
         let ports = stack.identity.ports();
@@ -86,12 +95,19 @@ impl App {
             subscriptions.spawn(subscription.run(stopped.clone()));
         }
         subscriptions.spawn(self.notary.run(stopped));
+        let (stop_flushing, told) = watch::channel(false);
+        let flushing = tokio::spawn(flush_usage(self.stack.identity.clone(), told));
         let serving = server::serve(self.listener, self.endpoint, stop, self.grace);
         tokio::select! {
             () = serving => {}
             never = watch(&self.stack, &names) => match never {},
             never = self.stack.tokens.keep_current(self.key_rotation) => match never {},
             never = keep_up(&self.stack.identity, self.retention) => match never {},
+        }
+        // First, so that what it records is told of and signed still.
+        let _ = stop_flushing.send(true);
+        if tokio::time::timeout(self.grace.max(LAST_FLUSH), flushing).await.is_err() {
+            tracing::warn!("what was granted last is not recorded");
         }
         // Nobody listens any more when all subscriptions have ended by themselves.
         let _ = stop_subscriptions.send(true);

@@ -3,8 +3,8 @@
 use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
-    Accesses, Checkpoints, Companies, Credentials, EventStore, Invitations, LoginHistory, Members,
-    OneTimeCodes, Sessions, SigningKeys, SubjectKeys, Subscriptions, Users,
+    Accesses, ApiKeys, Checkpoints, Companies, Credentials, EventStore, FeatureUsages, Features, Invitations,
+    LoginHistory, Members, OneTimeCodes, Sessions, SigningKeys, SubjectKeys, Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;
@@ -28,6 +28,9 @@ pub(crate) struct Store {
     pub(crate) members: Arc<dyn Members>,
     pub(crate) invitations: Arc<dyn Invitations>,
     pub(crate) accesses: Arc<dyn Accesses>,
+    pub(crate) api_keys: Arc<dyn ApiKeys>,
+    pub(crate) features: Arc<dyn Features>,
+    pub(crate) feature_usages: Arc<dyn FeatureUsages>,
     pub(crate) subject_keys: Arc<dyn SubjectKeys>,
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
@@ -93,6 +96,9 @@ impl Store {
             + Members
             + Invitations
             + Accesses
+            + ApiKeys
+            + Features
+            + FeatureUsages
             + SubjectKeys
             + SigningKeys
             + Subscriptions
@@ -110,6 +116,9 @@ impl Store {
             members: store.clone(),
             invitations: store.clone(),
             accesses: store.clone(),
+            api_keys: store.clone(),
+            features: store.clone(),
+            feature_usages: store.clone(),
             subject_keys: store.clone(),
             signing_keys: store.clone(),
             subscriptions: store.clone(),

@@ -64,7 +64,7 @@ ids! {
     SessionId
     /// One event, unique over all streams; what consumers deduplicate by.
     EventId
-    /// The event history of one user or one company; the same UUID as that user's or company's id.
+    /// The event history of one user, company or feature; the same UUID as its id.
     StreamId
     /// A one-time code sent by mail.
     OneTimeCodeId
@@ -78,6 +78,10 @@ ids! {
     LoginAttemptId
     /// A look at somebody's personal data.
     AccessId
+    /// An API key.
+    ApiKeyId
+    /// A feature.
+    FeatureId
 }
 
 impl From<UserId> for StreamId {
@@ -88,6 +92,18 @@ impl From<UserId> for StreamId {
 
 impl From<CompanyId> for StreamId {
     fn from(id: CompanyId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<FeatureId> for StreamId {
+    fn from(id: FeatureId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<FeatureId> for SubjectId {
+    fn from(id: FeatureId) -> Self {
         Self(id.0)
     }
 }

@@ -2,9 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_domain::port::{
-    Accesses, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies, Credentials,
-    EventStore, Invitations, LoginHistory, Mailer, Members, Message, OneTimeCodes, PasswordHasher, PublicKey,
-    Publisher, RateLimiter, SessionCache, Sessions, SigningKeys, SubjectKeys, Subscriptions, Tokens, Users,
+    Accesses, ApiKeys, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies,
+    Credentials, EventStore, FeatureUsages, Features, Invitations, LoginHistory, Mailer, Members, Message,
+    OneTimeCodes, PasswordHasher, PublicKey, Publisher, RateLimiter, SessionCache, Sessions, SigningKeys,
+    SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -45,6 +46,12 @@ pub struct StorePorts {
     pub invitations: Arc<dyn Invitations>,
     /// Who looked at whose data.
     pub accesses: Arc<dyn Accesses>,
+    /// API keys.
+    pub api_keys: Arc<dyn ApiKeys>,
+    /// Features.
+    pub features: Arc<dyn Features>,
+    /// How often they were asked for.
+    pub feature_usages: Arc<dyn FeatureUsages>,
     /// Data keys.
     pub subject_keys: Arc<dyn SubjectKeys>,
     /// Signing keys.

@@ -26,8 +26,9 @@ pub use harness::{
     PublisherHarness, RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
 };
 pub use list::{
-    accesses, attempt_counters, checkpoint_signer, checkpoint_verifier, checkpoints, companies, credentials,
-    event_store, invitations, login_history, mailer, members, one_time_codes, password_hasher, publisher,
-    rate_limiter, session_cache, sessions, signing_keys, subject_keys, subscriptions, tokens, users,
+    accesses, api_keys, attempt_counters, checkpoint_signer, checkpoint_verifier, checkpoints, companies,
+    credentials, event_store, feature_usages, features, invitations, login_history, mailer, members,
+    one_time_codes, password_hasher, publisher, rate_limiter, session_cache, sessions, signing_keys,
+    subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;

@@ -27,7 +27,7 @@ use portcullis_domain::{
     verification::{OneTimeCode, Purpose},
 };
 
-use crate::Memory;
+use crate::{Memory, api_key::KeyRows, feature::FeatureRows};
 
 /// The rows that commits write, and the signing keys.
 #[derive(Default)]
@@ -46,6 +46,8 @@ pub(crate) struct Rows {
     accesses: Vec<Access>,
     subject_keys: BTreeMap<SubjectId, SubjectKey>,
     signing_keys: BTreeMap<u32, SealedSigningKey>,
+    pub(crate) api_keys: KeyRows,
+    pub(crate) features: FeatureRows,
 }
 
 impl Rows {
@@ -104,7 +106,22 @@ impl Rows {
             }
             RowChange::PutAccess(access) => self.accesses.push(access),
             RowChange::DeleteAccessesTo(stream) => self.accesses.retain(|access| access.stream != stream),
-            _ => unreachable!("`apply` sees to the others"),
+            change => self.apply_to_keys(change),
+        }
+    }
+
+    /// Changes of API keys and of what they are for.
+    fn apply_to_keys(&mut self, change: RowChange) {
+        match change {
+            RowChange::PutApiKey(key) => self.api_keys.put(*key),
+            RowChange::TouchApiKey(key, at) => self.api_keys.touch(key, at),
+            RowChange::DeleteApiKey(key) => self.api_keys.delete(key),
+            RowChange::DeleteApiKeysOf(owner) => self.api_keys.delete_of(owner),
+            RowChange::PutFeature(feature) => self.features.put(*feature),
+            RowChange::DeleteFeature(feature) => self.features.delete(feature),
+            RowChange::AddFeatureUsage(usage) => self.features.add_usage(usage),
+            RowChange::DeleteFeatureUsagesOf(feature) => self.features.delete_usages_of(feature),
+            _ => unreachable!("`apply` and `apply_around` see to the others"),
         }
     }
 

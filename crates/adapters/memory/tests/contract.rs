@@ -47,6 +47,9 @@ impl StoreHarness for Store {
             members: self.0.clone(),
             invitations: self.0.clone(),
             accesses: self.0.clone(),
+            api_keys: self.0.clone(),
+            features: self.0.clone(),
+            feature_usages: self.0.clone(),
             subject_keys: self.0.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
@@ -227,6 +230,9 @@ portcullis_contract::companies_contract!(Store);
 portcullis_contract::members_contract!(Store);
 portcullis_contract::invitations_contract!(Store);
 portcullis_contract::accesses_contract!(Store);
+portcullis_contract::api_keys_contract!(Store);
+portcullis_contract::features_contract!(Store);
+portcullis_contract::feature_usages_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

@@ -48,6 +48,9 @@ impl StoreHarness for Store {
             members: self.postgres.clone(),
             invitations: self.postgres.clone(),
             accesses: self.postgres.clone(),
+            api_keys: self.postgres.clone(),
+            features: self.postgres.clone(),
+            feature_usages: self.postgres.clone(),
             subject_keys: self.postgres.clone(),
             signing_keys: self.postgres.clone(),
             subscriptions: self.postgres.clone(),
@@ -66,6 +69,9 @@ portcullis_contract::companies_contract!(Store);
 portcullis_contract::members_contract!(Store);
 portcullis_contract::invitations_contract!(Store);
 portcullis_contract::accesses_contract!(Store);
+portcullis_contract::api_keys_contract!(Store);
+portcullis_contract::features_contract!(Store);
+portcullis_contract::feature_usages_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

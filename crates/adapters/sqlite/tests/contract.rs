@@ -48,6 +48,9 @@ impl StoreHarness for Store {
             members: self.sqlite.clone(),
             invitations: self.sqlite.clone(),
             accesses: self.sqlite.clone(),
+            api_keys: self.sqlite.clone(),
+            features: self.sqlite.clone(),
+            feature_usages: self.sqlite.clone(),
             subject_keys: self.sqlite.clone(),
             signing_keys: self.sqlite.clone(),
             subscriptions: self.sqlite.clone(),
@@ -66,6 +69,9 @@ portcullis_contract::companies_contract!(Store);
 portcullis_contract::members_contract!(Store);
 portcullis_contract::invitations_contract!(Store);
 portcullis_contract::accesses_contract!(Store);
+portcullis_contract::api_keys_contract!(Store);
+portcullis_contract::features_contract!(Store);
+portcullis_contract::feature_usages_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

@@ -3,6 +3,7 @@
 
 mod administration;
 mod company;
+mod key;
 mod privacy;
 mod schema;
 
@@ -87,22 +88,29 @@ const fn status(code: Code) -> StatusCode {
         Code::InvalidCredentials
         | Code::TokenExpired
         | Code::TokenInvalid
+        | Code::ApiKeyInvalid
         | Code::SessionExpired
         | Code::RefreshTokenReused => StatusCode::UNAUTHORIZED,
         Code::AccountDisabled
         | Code::EmailNotVerified
         | Code::PermissionDenied
         | Code::MembershipPending
+        | Code::FeatureDisabled
+        | Code::FeatureAccessDenied
         | Code::ReauthenticationRequired => StatusCode::FORBIDDEN,
         Code::AccountLocked => StatusCode::LOCKED,
-        Code::UserNotFound | Code::SessionNotFound | Code::CompanyNotFound | Code::NotFound => {
-            StatusCode::NOT_FOUND
-        }
+        Code::UserNotFound
+        | Code::SessionNotFound
+        | Code::CompanyNotFound
+        | Code::ApiKeyNotFound
+        | Code::FeatureNotFound
+        | Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::EmailAlreadyExists
         | Code::UsernameAlreadyExists
         | Code::TooManySessions
         | Code::BusinessNumberAlreadyExists
+        | Code::FeatureAlreadyExists
         | Code::StateConflict => StatusCode::CONFLICT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -138,6 +146,12 @@ const fn message(code: Code) -> &'static str {
         Code::BusinessNumberAlreadyExists => "This business number is already registered",
         Code::MembershipPending => "The membership has not been approved yet",
         Code::InvitationInvalid => "The invitation is wrong, used or expired",
+        Code::ApiKeyNotFound => "There is no such API key",
+        Code::ApiKeyInvalid => "The API key is missing or invalid",
+        Code::FeatureNotFound => "There is no such feature",
+        Code::FeatureAlreadyExists => "There is a feature of this name already",
+        Code::FeatureDisabled => "The feature is disabled",
+        Code::FeatureAccessDenied => "Access to the feature is refused",
         Code::ValidationFailed => "The request is not valid",
         Code::RateLimited => "Too many requests; try again later",
         Code::StateConflict => "The request cannot be done as things are",

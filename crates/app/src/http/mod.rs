@@ -2,6 +2,7 @@
 
 mod address;
 mod administration;
+mod api_key;
 mod auth;
 mod bearer;
 mod body;
@@ -11,6 +12,7 @@ mod company;
 mod console;
 mod document;
 mod error;
+mod feature;
 mod health;
 mod key;
 mod language;
@@ -36,6 +38,23 @@ use portcullis_domain::Identity;
 use crate::{dependency::Dependency, mail::MailCopies, metric::Metrics, token::RingTokens};
 pub(crate) use {boundary::Gate, limit::Limits};
 
+/// Who issues tokens, and for whom.
+#[derive(Clone)]
+pub(crate) struct Authority {
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+}
+
+/// What some endpoints need beside the use cases.
+pub(crate) struct Beside {
+    /// The keys that tokens are signed with, to be published.
+    pub(crate) tokens: Arc<RingTokens>,
+    /// Mails that were written to files.
+    pub(crate) copies: MailCopies,
+    /// Who issues tokens.
+    pub(crate) authority: Authority,
+}
+
 /// The groups of the OpenAPI document.
 #[derive(Tags)]
 enum Group {
@@ -49,6 +68,10 @@ enum Group {
     Companies,
     /// The history of an account or a company, event by event.
     Streams,
+    /// Keys that programs show.
+    ApiKeys,
+    /// What programs are let into.
+    Features,
     /// How the service is.
     Service,
 }
@@ -68,6 +91,8 @@ fn api() -> impl OpenApi {
         auth::RefreshApi,
         auth::LogoutApi,
         auth::MeApi,
+        auth::IntrospectApi,
+        auth::RevokeTokenApi,
     );
     let sessions = (session::OwnSessionsApi, session::RevokeSessionApi);
     let administration = (
@@ -88,10 +113,35 @@ fn api() -> impl OpenApi {
         company::RemoveMemberApi,
         company::GetCompanyApi,
     );
+    let keys = (
+        api_key::GenerateApiKeyApi,
+        api_key::ListApiKeysApi,
+        api_key::RevokeApiKeyApi,
+        api_key::RotateApiKeyApi,
+    );
+    let features = (
+        feature::RegisterFeatureApi,
+        feature::ListFeaturesApi,
+        feature::FeatureApi,
+        feature::AccessFeatureApi,
+        feature::FeatureUsageApi,
+    );
     let own = (user::ProfileApi, user::ExportApi);
     let streams = stream::SchemaApi;
-    let keys = (key::KeysApi, key::JwksApi);
-    (auth, keys, own, sessions, login_history, administration, companies, streams, health::HealthApi)
+    let published = (key::KeysApi, key::JwksApi);
+    let keys = (keys, features);
+    (
+        auth,
+        published,
+        own,
+        sessions,
+        login_history,
+        administration,
+        companies,
+        keys,
+        streams,
+        health::HealthApi,
+    )
 }
 
 /// The API with its description; the code is the source of both.
@@ -118,20 +168,20 @@ pub(crate) fn endpoint(
     identity: Identity,
     dependencies: Arc<[Box<dyn Dependency>]>,
     metrics: Arc<Metrics>,
-    tokens: Arc<RingTokens>,
     gate: Gate,
-    copies: MailCopies,
+    beside: Beside,
     console_of: Option<&str>,
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
-    let mut beside = document::PATHS.to_vec();
-    beside.push(metrics::PATH);
+    let mut unlisted = document::PATHS.to_vec();
+    unlisted.push(metrics::PATH);
     let mut all = document::routes(&service).at(metrics::PATH, metrics::endpoint(Arc::clone(&metrics)));
     if let Some(app_name) = console_of {
-        beside.extend(console::PATHS);
+        unlisted.extend(console::PATHS);
         all = console::routes(all, app_name);
     }
-    let routes = route::Routes::of(&service, &beside);
-    let all = all.nest("/", service).data(dependencies).data(copies).data(tokens);
+    let routes = route::Routes::of(&service, &unlisted);
+    let Beside { tokens, copies, authority } = beside;
+    let all = all.nest("/", service).data(dependencies).data(copies).data(tokens).data(authority);
     boundary::Boundary::new(all, identity, metrics, gate, routes).boxed()
 }

@@ -7,6 +7,7 @@ mod cache;
 mod dependency;
 mod hashing;
 mod http;
+mod key;
 mod lockout;
 mod population;
 mod reference;
@@ -20,8 +21,8 @@ use portcullis_domain::code::Code;
 
 use self::{
     account::AccountMetrics, book::Book, dependency::DependencyMetrics, hashing::HashingMetrics,
-    http::HttpMetrics, lockout::LockoutMetrics, population::PopulationMetrics, service::ServiceMetrics,
-    subscription::SubscriptionMetrics,
+    http::HttpMetrics, key::KeyMetrics, lockout::LockoutMetrics, population::PopulationMetrics,
+    service::ServiceMetrics, subscription::SubscriptionMetrics,
 };
 pub(crate) use self::{
     cache::{CacheLevel, CacheMetrics},
@@ -46,6 +47,7 @@ pub(crate) struct Metrics {
     pub(crate) hashing: HashingMetrics,
     pub(crate) dependency: DependencyMetrics,
     pub(crate) service: ServiceMetrics,
+    pub(crate) key: KeyMetrics,
 }
 
 /// A request that was answered, as far as metrics care.
@@ -75,6 +77,7 @@ impl Metrics {
             hashing: HashingMetrics::new(&mut book),
             dependency: DependencyMetrics::new(&mut book),
             service: ServiceMetrics::new(&mut book),
+            key: KeyMetrics::new(&mut book),
             book,
         })
     }

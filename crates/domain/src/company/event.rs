@@ -10,13 +10,16 @@ pub(crate) use schema::schemas;
 
 use super::{MemberRole, MemberStatus};
 use crate::{
+    api_key::ApiKeyEvent,
     caller::named,
     event::{EventData, EventReadError, NewEvent, NoFacts, Present},
     id::{CompanyId, InvitationId, UserId},
+    seal::DataKey,
     value::{CompanyName, ShortText},
 };
 
-/// What can happen to a company. None of it is personal: members are named by their ids alone.
+/// What can happen to a company. Members are named by their ids alone; only the names of API keys are sealed, and `None` where the company's key is not
+/// at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompanyEvent {
     /// `company.created`
@@ -60,6 +63,8 @@ pub enum CompanyEvent {
         /// Why.
         reason: Departure,
     },
+    /// `api_key.*`: of a key that is the company's.
+    ApiKey(ApiKeyEvent),
     /// `company.member_role_changed`
     MemberRoleChanged {
         /// Whose.
@@ -192,7 +197,11 @@ impl CompanyEvent {
             | Self::MemberApproved { user_id }
             | Self::MemberRemoved { user_id, .. }
             | Self::MemberRoleChanged { user_id, .. } => Some(*user_id),
-            Self::Created(_) | Self::Updated { .. } | Self::Closed | Self::MemberInvited { .. } => None,
+            Self::Created(_)
+            | Self::Updated { .. }
+            | Self::Closed
+            | Self::MemberInvited { .. }
+            | Self::ApiKey(_) => None,
         }
     }
 
@@ -207,12 +216,16 @@ impl CompanyEvent {
             Self::MemberApproved { .. } => name::MEMBER_APPROVED,
             Self::MemberRemoved { .. } => name::MEMBER_REMOVED,
             Self::MemberRoleChanged { .. } => name::MEMBER_ROLE_CHANGED,
+            Self::ApiKey(event) => event.event_type(),
         }
     }
 
     /// The schema version that [`data`](Self::data) is written in.
     pub const fn schema_version(&self) -> u32 {
-        1
+        match self {
+            Self::ApiKey(event) => event.schema_version(),
+            _ => 1,
+        }
     }
 
     /// The facts.
@@ -239,12 +252,26 @@ impl CompanyEvent {
             Self::MemberRoleChanged { user_id, before, after } => {
                 EventData::of(&MemberRoleChanged { user_id: *user_id, before: *before, after: *after })
             }
+            Self::ApiKey(event) => event.data(),
         }
     }
 
-    /// Reads a stored event.
+    /// The part that is sealed with the company's key.
+    pub fn personal(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::ApiKey(event) => event.personal(),
+            _ => None,
+        }
+    }
+
+    /// Reads a stored event, without what is sealed.
     pub fn read(event: &NewEvent) -> Result<Self, EventReadError> {
-        let event = Present::of(event, &[])?;
+        Self::open(event, None)
+    }
+
+    /// Reads a stored event; without the company's key what is sealed is `None`.
+    pub fn open(stored: &NewEvent, key: Option<&DataKey>) -> Result<Self, EventReadError> {
+        let event = Present::of(stored, &[])?;
         match event.shape() {
             (name::CREATED, 1) => Ok(Self::Created(event.data()?)),
             (name::UPDATED, 1) => {
@@ -272,7 +299,7 @@ impl CompanyEvent {
                 let MemberRoleChanged { user_id, before, after } = event.data()?;
                 Ok(Self::MemberRoleChanged { user_id, before, after })
             }
-            _ => Err(event.unknown()),
+            _ => ApiKeyEvent::read(stored, key).map(Self::ApiKey),
         }
     }
 }

@@ -76,6 +76,7 @@ impl Member {
             CompanyEvent::Created(_)
             | CompanyEvent::Updated { .. }
             | CompanyEvent::Closed
+            | CompanyEvent::ApiKey(_)
             | CompanyEvent::MemberInvited { .. } => state,
         }
     }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    CompanyCreated, CompanyId, CompanyUpdated, Created, DateTime, Deleted, OfSession, Updated, UserId, Utc,
+    CompanyCreated, CompanyId, CompanyUpdated, Created, DateTime, Deleted, FeatureId, OfSession, Updated,
+    UserId, Utc,
 };
 use crate::event::{EventSchema, catalogue, schema_of, titled};
 
@@ -36,6 +37,31 @@ struct AboutUser {
 struct AboutCompany {
     /// Which company it happened to.
     company_id: CompanyId,
+    /// When.
+    timestamp: DateTime<Utc>,
+}
+
+/// What is told of every event of an API key, beside which key it is.
+#[derive(Serialize, JsonSchema)]
+struct AboutApiKey {
+    /// Whose key it is, where that is a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    /// Whose key it is, where that is a company.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company_id: Option<CompanyId>,
+    /// What its owner calls it, of one that was issued and whose owner was not erased since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// When.
+    timestamp: DateTime<Utc>,
+}
+
+/// What is told of every event of a feature.
+#[derive(Serialize, JsonSchema)]
+struct AboutFeature {
+    /// Which feature it happened to.
+    feature_id: FeatureId,
     /// When.
     timestamp: DateTime<Utc>,
 }
@@ -79,7 +105,12 @@ fn own_shapes() -> [(&'static str, Value); 7] {
 
 /// What stands beside an event's own facts.
 fn envelope(event_type: &str) -> Value {
-    if event_type.starts_with("company.") { schema_of::<AboutCompany>() } else { schema_of::<AboutUser>() }
+    match event_type.split_once('.').map_or(event_type, |(subject, _)| subject) {
+        "company" => schema_of::<AboutCompany>(),
+        "api_key" => schema_of::<AboutApiKey>(),
+        "feature" => schema_of::<AboutFeature>(),
+        _ => schema_of::<AboutUser>(),
+    }
 }
 
 /// The fields of two shapes in one.

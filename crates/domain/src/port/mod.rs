@@ -29,8 +29,9 @@ pub use password_hasher::{HashError, PasswordHasher, UnreadableHash, Verdict};
 pub use publisher::{Message, PublishError, Publisher, Unroutable};
 pub use rate_limiter::{Quota, RateLimiter, RateVerdict};
 pub use row::{
-    Accesses, Companies, Credentials, Invitations, KeyReplacement, Members, OneTimeCodes, RotateOutcome,
-    Rotation, Sessions, SigningKeys, SubjectKeys, UserCount, UserCursor, UserQuery, Users,
+    Accesses, ApiKeys, Companies, Credentials, FeatureUsages, Features, Invitations, KeyReplacement, Members,
+    OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, SubjectKeys, UserCount, UserCursor,
+    UserQuery, Users,
 };
 pub use session_cache::{CachedSession, LiveSession, SessionCache};
 pub use subscription::{DeadLetter, SubscriptionState, Subscriptions};

@@ -11,6 +11,7 @@ pub(crate) use schema::schemas;
 
 use super::{Profile, ProfileChanges, ProfileField};
 use crate::{
+    api_key::ApiKeyEvent,
     caller::{Role, named},
     event::{EventData, EventReadError, NewEvent, NoFacts, Present},
     id::{OneTimeCodeId, SessionId, UserId},
@@ -84,6 +85,8 @@ pub enum UserEvent {
     Unlocked,
     /// `user.deleted`: the person was erased. What was personal cannot be read any more.
     Deleted,
+    /// `api_key.*`: of a key that is the person's.
+    ApiKey(ApiKeyEvent),
     /// `user.logged_in`
     LoggedIn {
         /// The new session.
@@ -253,6 +256,7 @@ impl UserEvent {
             Self::LoggedIn { .. } => name::LOGGED_IN,
             Self::LoggedOut { .. } => name::LOGGED_OUT,
             Self::RefreshReuseDetected { .. } => name::REFRESH_REUSE_DETECTED,
+            Self::ApiKey(event) => event.event_type(),
         }
     }
 
@@ -260,6 +264,7 @@ impl UserEvent {
     pub const fn schema_version(&self) -> u32 {
         match self {
             Self::Created { .. } | Self::VerificationRequested { .. } => 2,
+            Self::ApiKey(event) => event.schema_version(),
             _ => 1,
         }
     }
@@ -295,6 +300,7 @@ impl UserEvent {
             Self::RefreshReuseDetected { session_id, generation } => {
                 EventData::of(&RefreshReuseDetected { session_id: *session_id, generation: *generation })
             }
+            Self::ApiKey(event) => event.data(),
         }
     }
 
@@ -306,6 +312,7 @@ impl UserEvent {
             Self::VerificationRequested { email, .. } | Self::PasswordResetRequested { email, .. } => {
                 email.as_ref().map(json)
             }
+            Self::ApiKey(event) => event.personal(),
             Self::EmailVerified
             | Self::PasswordChanged { .. }
             | Self::RoleChanged { .. }
@@ -322,8 +329,8 @@ impl UserEvent {
     }
 
     /// Reads a stored event; without the person's key (they were erased) the personal parts are `None`.
-    pub fn read(event: &NewEvent, key: Option<&DataKey>) -> Result<Self, EventReadError> {
-        let event = Present::of(event, UPCASTERS)?;
+    pub fn read(stored: &NewEvent, key: Option<&DataKey>) -> Result<Self, EventReadError> {
+        let event = Present::of(stored, UPCASTERS)?;
         match event.shape() {
             (name::CREATED, 2) => Ok(Self::Created { facts: event.data()?, profile: event.facts(key)? }),
             (name::UPDATED, 1) => {
@@ -373,7 +380,7 @@ impl UserEvent {
                 let RefreshReuseDetected { session_id, generation } = event.data()?;
                 Ok(Self::RefreshReuseDetected { session_id, generation })
             }
-            _ => Err(event.unknown()),
+            _ => ApiKeyEvent::read(stored, key).map(Self::ApiKey),
         }
     }
 }

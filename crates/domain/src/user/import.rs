@@ -196,7 +196,9 @@ impl Identity {
             Ok(()) => Ok(Imported::Created),
             Err(CommitError::Taken { key }) => match key.space() {
                 ClaimSpace::Email => Ok(Imported::AlreadyThere),
-                ClaimSpace::Username | ClaimSpace::BusinessNumber => Ok(Imported::UsernameTaken),
+                ClaimSpace::Username | ClaimSpace::BusinessNumber | ClaimSpace::Feature => {
+                    Ok(Imported::UsernameTaken)
+                }
             },
             Err(CommitError::Conflict { .. }) => Err(StoreError::Contention),
             Err(CommitError::Store(error)) => Err(error),

@@ -104,6 +104,7 @@ impl User {
             | UserEvent::LoggedOut { .. }
             | UserEvent::SessionRevoked { .. }
             | UserEvent::RefreshReuseDetected { .. }
+            | UserEvent::ApiKey(_)
             | UserEvent::Locked { .. } => {}
             UserEvent::Deleted => return None,
             UserEvent::Updated { changes, .. } => {

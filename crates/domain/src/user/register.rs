@@ -282,7 +282,9 @@ impl From<CommitError> for RegisterError {
         match error {
             CommitError::Taken { key } => match key.space() {
                 ClaimSpace::Email => Self::EmailTaken,
-                ClaimSpace::Username | ClaimSpace::BusinessNumber => Self::UsernameTaken,
+                ClaimSpace::Username | ClaimSpace::BusinessNumber | ClaimSpace::Feature => {
+                    Self::UsernameTaken
+                }
             },
             CommitError::Conflict { .. } => StoreError::Contention.into(),
             CommitError::Store(error) => error.into(),

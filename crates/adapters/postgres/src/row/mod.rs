@@ -1,9 +1,12 @@
 //! Rows that reads are served from: one file a port.
 
 mod access;
+mod api_key;
 mod checkpoint;
 mod company;
 mod credential;
+mod feature;
+mod feature_usage;
 mod invitation;
 mod login_attempt;
 mod member;
@@ -59,6 +62,14 @@ fn change<'c>(connection: &'c AsyncPgConnection, change: &RowChange) -> Sent<'c>
         RowChange::DeleteLoginAttemptsOf(user) => login_attempt::delete_of(connection, *user),
         RowChange::PutAccess(access) => access::put(connection, access),
         RowChange::DeleteAccessesTo(stream) => access::delete_to(connection, *stream),
+        RowChange::PutApiKey(key) => api_key::put(connection, key),
+        RowChange::TouchApiKey(key, at) => api_key::touch(connection, *key, *at),
+        RowChange::DeleteApiKey(key) => api_key::delete(connection, *key),
+        RowChange::DeleteApiKeysOf(owner) => api_key::delete_of(connection, *owner),
+        RowChange::PutFeature(feature) => feature::put(connection, feature),
+        RowChange::DeleteFeature(feature) => feature::delete(connection, *feature),
+        RowChange::AddFeatureUsage(usage) => feature_usage::add(connection, usage),
+        RowChange::DeleteFeatureUsagesOf(feature) => feature_usage::delete_of(connection, *feature),
     }
 }
 
