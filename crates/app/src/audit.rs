@@ -6,7 +6,7 @@ use portcullis_domain::{
     audit::{ExportError, document::Header, export_log},
     checkpoint::{Cadence, Notary, NotaryError, SignedCheckpoint, Tip},
     key_ring::{Lifetimes, read_key_ring},
-    port::{CheckpointVerifier, Checkpoints, EventStore, PublicKey, SigningKeys},
+    port::{CheckpointVerifier, Checkpoints, EventStore, PublicKey, Retention, SigningKeys},
 };
 use portcullis_paseto::{CheckpointKeys, PublicCheckpointKeys, PublicKeyError};
 use thiserror::Error;
@@ -24,6 +24,8 @@ pub struct Log {
     pub events: Arc<dyn EventStore>,
     /// The notary's checkpoints.
     pub checkpoints: Arc<dyn Checkpoints>,
+    /// What is kept in the place of events that were moved into an archive.
+    pub retention: Arc<dyn Retention>,
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
 }
 
@@ -87,16 +89,33 @@ impl Stack {
         write: &mut (dyn FnMut(&str) -> io::Result<()> + Send),
     ) -> Result<Header, AuditExportError> {
         let ports = self.identity.ports();
-        let (events, checkpoints) = (Arc::clone(&ports.events), self.checkpoints());
+        let keys = self.key_source().load().await?;
+        let tip = self.sign_log(config).await?;
+        let horizon = ports.retention.horizon().await.map_err(ExportError::from)?;
+        let header = Header::sign(&keys, horizon, &tip, ports.clock.now());
+        self.write_log(&header, write).await?;
+        Ok(header)
+    }
+
+    /// Signs all of the log that there is, and says where that ends.
+    pub(crate) async fn sign_log(&self, config: &Config) -> Result<Tip, AuditExportError> {
+        let ports = self.identity.ports();
         let keys = self.key_source().load().await?;
         let cadence = Cadence { events: config.checkpoint_events, time: config.checkpoint_time };
-        let mut notary =
-            Notary::new(Arc::clone(&events), Arc::clone(&checkpoints), Arc::clone(&ports.clock), cadence);
-        let newest = notary.catch_up(&keys).await?;
-        let tip = newest.as_ref().map_or(Tip::START, SignedCheckpoint::tip);
-        let header = Header::sign(&keys, &tip, ports.clock.now());
-        export_log(events.as_ref(), checkpoints.as_ref(), &header, write).await?;
-        Ok(header)
+        let (events, clock) = (Arc::clone(&ports.events), Arc::clone(&ports.clock));
+        let newest = Notary::new(events, self.checkpoints(), clock, cadence).catch_up(&keys).await?;
+        Ok(newest.as_ref().map_or(Tip::START, SignedCheckpoint::tip))
+    }
+
+    /// Writes the part of the log that a header tells of.
+    pub(crate) async fn write_log(
+        &self,
+        header: &Header,
+        write: &mut (dyn FnMut(&str) -> io::Result<()> + Send),
+    ) -> Result<(), AuditExportError> {
+        let (ports, checkpoints) = (self.identity.ports(), self.checkpoints());
+        let (events, retention) = (ports.events.as_ref(), ports.retention.as_ref());
+        Ok(export_log(events, checkpoints.as_ref(), retention, header, write).await?)
     }
 
     pub(crate) fn key_source(&self) -> KeySource {

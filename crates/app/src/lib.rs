@@ -4,6 +4,7 @@
 //! use cases without a server.
 
 mod app;
+mod archive;
 mod asyncapi;
 mod audit;
 mod causes;
@@ -29,6 +30,7 @@ mod token;
 mod upkeep;
 
 pub use app::App;
+pub use archive::ArchiveError;
 pub use asyncapi::asyncapi_json;
 pub use audit::{AuditExportError, Log, trusted_keys};
 pub use checkpoint_file::{CheckpointFile, CheckpointFileError};

@@ -246,6 +246,7 @@ fn assemble(
         invitations: store.invitations.clone(),
         accesses: store.accesses.clone(),
         streams: store.streams.clone(),
+        retention: store.retention.clone(),
         event_search: store.event_search.clone(),
         idempotency_keys: store.idempotency_keys.clone(),
         attempt_counters: Arc::new(metrics.lockout.counted(attempt_counters(redis))),

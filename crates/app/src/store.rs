@@ -4,7 +4,8 @@ use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
     Accesses, Checkpoints, Companies, Credentials, EventSearch, EventStore, IdempotencyKeys, Invitations,
-    LoginHistory, Members, OneTimeCodes, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Users,
+    LoginHistory, Members, OneTimeCodes, Retention, Sessions, SigningKeys, Streams, SubjectKeys,
+    Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;
@@ -35,6 +36,7 @@ pub(crate) struct Store {
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
     pub(crate) checkpoints: Arc<dyn Checkpoints>,
+    pub(crate) retention: Arc<dyn Retention>,
     engine: Engine,
 }
 
@@ -103,6 +105,7 @@ impl Store {
             + SigningKeys
             + Subscriptions
             + Checkpoints
+            + Retention
             + 'static,
     {
         Self {
@@ -122,7 +125,8 @@ impl Store {
             subject_keys: store.clone(),
             signing_keys: store.clone(),
             subscriptions: store.clone(),
-            checkpoints: store,
+            checkpoints: store.clone(),
+            retention: store,
             engine,
         }
     }
@@ -143,8 +147,8 @@ pub async fn open_log(config: &Config) -> Result<Log, ConfigError> {
     }
 }
 
-fn log<S: EventStore + Checkpoints + SigningKeys + 'static>(store: Arc<S>) -> Log {
-    Log { events: store.clone(), checkpoints: store.clone(), signing_keys: store }
+fn log<S: EventStore + Checkpoints + Retention + SigningKeys + 'static>(store: Arc<S>) -> Log {
+    Log { events: store.clone(), checkpoints: store.clone(), retention: store.clone(), signing_keys: store }
 }
 
 /// The database's schema, changed without opening the rest.

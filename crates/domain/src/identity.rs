@@ -16,8 +16,8 @@ use crate::{
     id::{CompanyId, EventId, SessionId, StreamId, SubjectId, UserId, uuid_v7},
     port::{
         Accesses, AttemptCounters, Clock, Companies, Credentials, Entropy, EventSearch, EventStore,
-        IdempotencyKeys, Invitations, LoginHistory, Members, OneTimeCodes, PasswordHasher, SessionCache,
-        Sessions, StoreError, Streams, SubjectKeys, Tokens, Users,
+        IdempotencyKeys, Invitations, LoginHistory, Members, OneTimeCodes, PasswordHasher, Retention,
+        SessionCache, Sessions, StoreError, Streams, SubjectKeys, Tokens, Users,
     },
     seal::{DataKey, MasterKey},
     user::{User, UserEvent},
@@ -54,6 +54,8 @@ pub struct Ports {
     pub accesses: Arc<dyn Accesses>,
     /// What streams are beside the log, and their snapshots.
     pub streams: Arc<dyn Streams>,
+    /// What is kept in the place of events that were moved into an archive.
+    pub retention: Arc<dyn Retention>,
     /// The log by other orders than its own.
     pub event_search: Arc<dyn EventSearch>,
     /// Requests that were done under a client's key.

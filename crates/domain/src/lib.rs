@@ -14,6 +14,7 @@ pub mod key_ring;
 pub mod message;
 pub mod port;
 pub mod privacy;
+pub mod retention;
 pub mod seal;
 pub mod session;
 pub mod stream;

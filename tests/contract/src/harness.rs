@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use portcullis_domain::port::{
     Accesses, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies, Credentials,
     EventSearch, EventStore, IdempotencyKeys, Invitations, LoginHistory, Mailer, Members, Message,
-    OneTimeCodes, PasswordHasher, PublicKey, Publisher, RateLimiter, SessionCache, Sessions, SigningKeys,
-    Streams, SubjectKeys, Subscriptions, Tokens, Users,
+    OneTimeCodes, PasswordHasher, PublicKey, Publisher, RateLimiter, Retention, SessionCache, Sessions,
+    SigningKeys, Streams, SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -60,6 +60,8 @@ pub struct StorePorts {
     pub subscriptions: Arc<dyn Subscriptions>,
     /// Checkpoints.
     pub checkpoints: Arc<dyn Checkpoints>,
+    /// What is kept in the place of archived events.
+    pub retention: Arc<dyn Retention>,
 }
 
 /// Starts what signs checkpoints and checks their signatures. For `checkpoint_signer_contract!` and `checkpoint_verifier_contract!`.

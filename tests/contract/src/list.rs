@@ -363,6 +363,29 @@ contract! {
 }
 
 contract! {
+    /// The cases of `Retention`.
+    retention_contract, retention, crate::case::retention:
+    "A horizon and its bases read back as they were written, to the byte and the microsecond; of each stream there is the base that was put last, and `list_bases` gives them in the order of the streams' ids." => [
+        a_horizon_and_its_bases_read_back_as_they_were_written,
+        bases_are_listed_in_pages_in_the_order_of_their_streams,
+    ]
+    "A horizon that does not lie beyond the newest changes nothing, and its bases neither; of any number that race for one place one is put." => [
+        a_horizon_that_is_not_beyond_the_newest_changes_nothing,
+        of_racing_horizons_one_is_put,
+    ]
+    "`drop_archived` deletes events up to the newest horizon, oldest first and no more than its limit, and says how many; beyond it, and without a horizon, it deletes none." => [
+        without_a_horizon_nothing_is_dropped,
+        events_behind_the_horizon_are_dropped_and_no_others,
+    ]
+    "The log goes on as if what was dropped were there: heads stay, the next event has the next version and lies beyond all others, and the rest is read and fed as before." => [
+        the_log_goes_on_behind_what_was_dropped,
+    ]
+    "Horizons, bases and what was dropped survive the loss of the process." => [
+        horizons_outlive_a_restart,
+    ]
+}
+
+contract! {
     /// The cases of `Checkpoints`.
     checkpoints_contract, checkpoints, crate::case::checkpoint:
     "A checkpoint reads back as it was written, to the byte and the microsecond; `list` gives those beyond a number in the order of their numbers." => [

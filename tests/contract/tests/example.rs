@@ -36,6 +36,7 @@ impl StoreHarness for Store {
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
             checkpoints: self.0.clone(),
+            retention: self.0.clone(),
         }
     }
 }
@@ -57,3 +58,4 @@ portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
+portcullis_contract::retention_contract!(Store);

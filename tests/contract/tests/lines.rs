@@ -65,6 +65,7 @@ fn every_line_of_every_contract_is_quoted_with_its_cases() {
         ("SigningKeys", kit::signing_keys::LINES),
         ("Subscriptions", kit::subscriptions::LINES),
         ("Checkpoints", kit::checkpoints::LINES),
+        ("Retention", kit::retention::LINES),
         ("CheckpointSigner", kit::checkpoint_signer::LINES),
         ("CheckpointVerifier", kit::checkpoint_verifier::LINES),
         ("Tokens", kit::tokens::LINES),

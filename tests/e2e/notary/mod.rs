@@ -1,5 +1,6 @@
 //! The notary signs the log, and what it signed is checked against the database and against an export.
 
+mod archive;
 mod export;
 mod sign;
 mod tamper;

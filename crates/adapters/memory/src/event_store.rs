@@ -40,7 +40,8 @@ impl EventStore for Memory {
     ) -> Result<Vec<Event>, StoreError> {
         let state = self.state();
         let places = state.streams.get(&stream).map(Vec::as_slice).unwrap_or_default();
-        Ok(places.iter().skip(index(after)).take(limit).map(|place| state.log[*place].clone()).collect())
+        let events = places.iter().skip(index(after)).map(|place| &state.log[*place]);
+        Ok(events.filter(|event| event.position > state.dropped).take(limit).cloned().collect())
     }
 
     async fn head(&self, stream: StreamId) -> Result<Option<StreamHead>, StoreError> {
@@ -55,7 +56,7 @@ impl EventStore for Memory {
 
     async fn read_feed(&self, after: FeedCursor, limit: usize) -> Result<Vec<FeedItem>, StoreError> {
         let state = self.state();
-        let events = state.log.iter().skip(index(after.position)).take(limit);
+        let events = state.log.iter().skip(index(after.position.max(state.dropped))).take(limit);
         Ok(events.map(|event| FeedItem { cursor: cursor(event), event: event.clone() }).collect())
     }
 
@@ -85,6 +86,11 @@ fn check_shape(commit: &Commit) -> Result<(), CommitError> {
 }
 
 impl State {
+    /// The events that were not dropped, in the order of their positions.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &Event> {
+        self.log.iter().skip(index(self.dropped))
+    }
+
     /// The position of the newest event; 0 before the first.
     fn newest(&self) -> u64 {
         self.log.last().map_or(0, |event| event.position)

@@ -20,6 +20,7 @@ mod mailer;
 mod password_hasher;
 mod publisher;
 mod rate_limiter;
+mod retention;
 mod row;
 mod session_cache;
 mod stream;
@@ -33,7 +34,13 @@ use std::{
 };
 
 use portcullis_domain::{
-    Ports, checkpoint::SignedCheckpoint, commit::ClaimKey, event::Event, id::StreamId, seal::MasterKey,
+    Ports,
+    checkpoint::SignedCheckpoint,
+    commit::ClaimKey,
+    event::Event,
+    id::StreamId,
+    retention::{Horizon, StreamBase},
+    seal::MasterKey,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -69,6 +76,10 @@ struct State {
     rows: Rows,
     subscriptions: BTreeMap<String, Subscription>,
     checkpoints: Vec<SignedCheckpoint>,
+    horizon: Option<Horizon>,
+    bases: BTreeMap<StreamId, StreamBase>,
+    /// The position of the newest event that was dropped: it and those before stay where they are, and nobody is shown them.
+    dropped: u64,
 }
 
 impl Memory {
@@ -92,6 +103,7 @@ impl Memory {
             invitations: self.clone(),
             accesses: self.clone(),
             streams: self.clone(),
+            retention: self.clone(),
             event_search: self.clone(),
             idempotency_keys: self.clone(),
             attempt_counters: Arc::new(LocalAttemptCounters::new()),

@@ -127,8 +127,7 @@ impl EventSearch for Memory {
     ) -> Result<EventPage<Version>, StoreError> {
         let state = self.state();
         let mut found: Vec<_> = state
-            .log
-            .iter()
+            .kept()
             .filter(|event| event.stream == stream && (query.from..=query.to).contains(&event.version))
             .filter(|event| query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event.event_type))
             .cloned()
@@ -147,8 +146,7 @@ impl EventSearch for Memory {
     ) -> Result<EventPage<EventId>, StoreError> {
         let state = self.state();
         let mut found: Vec<_> = state
-            .log
-            .iter()
+            .kept()
             .filter(|event| before.is_none_or(|before| event.event.id < before))
             .filter(|event| state.meets(event, query))
             .cloned()
@@ -164,7 +162,7 @@ impl EventSearch for Memory {
     ) -> Result<StreamStatistics, StoreError> {
         let state = self.state();
         let own: Vec<_> =
-            state.log.iter().filter(|event| event.stream == stream).map(|event| &event.event).collect();
+            state.kept().filter(|event| event.stream == stream).map(|event| &event.event).collect();
         let mut by_type: BTreeMap<EventType, u64> = BTreeMap::new();
         let mut by_day = BTreeMap::new();
         for event in &own {

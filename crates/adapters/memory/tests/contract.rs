@@ -54,6 +54,7 @@ impl StoreHarness for Store {
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
             checkpoints: self.0.clone(),
+            retention: self.0.clone(),
         }
     }
 }
@@ -237,6 +238,7 @@ portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
+portcullis_contract::retention_contract!(Store);
 portcullis_contract::tokens_contract!(Handles);
 portcullis_contract::password_hasher_contract!(Hasher);
 portcullis_contract::mailer_contract!(Mailbox);

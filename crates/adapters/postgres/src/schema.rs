@@ -218,6 +218,35 @@ diesel::table! {
 }
 
 diesel::table! {
+    horizons (number) {
+        number -> BigInt,
+        previous -> BigInt,
+        transaction_id -> BigInt,
+        position -> BigInt,
+        event_count -> BigInt,
+        running_hash -> Binary,
+        checkpoint_hash -> Binary,
+        bases_hash -> Binary,
+        streams -> BigInt,
+        made_at -> Timestamptz,
+        key_id -> Text,
+        signature -> Binary,
+    }
+}
+
+diesel::table! {
+    stream_bases (stream_id) {
+        stream_id -> Uuid,
+        kind -> Text,
+        version -> BigInt,
+        position -> BigInt,
+        hash -> Binary,
+        recorded_at -> Timestamptz,
+        state -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
     subscriptions (name) {
         name -> Text,
         transaction_id -> BigInt,

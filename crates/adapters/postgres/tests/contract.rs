@@ -55,6 +55,7 @@ impl StoreHarness for Store {
             signing_keys: self.postgres.clone(),
             subscriptions: self.postgres.clone(),
             checkpoints: self.postgres.clone(),
+            retention: self.postgres.clone(),
         }
     }
 }
@@ -76,3 +77,4 @@ portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
+portcullis_contract::retention_contract!(Store);

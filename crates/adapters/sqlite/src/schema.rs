@@ -217,6 +217,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    horizons (number) {
+        number -> BigInt,
+        transaction_id -> BigInt,
+        position -> BigInt,
+        event_count -> BigInt,
+        running_hash -> Binary,
+        checkpoint_hash -> Binary,
+        bases_hash -> Binary,
+        streams -> BigInt,
+        made_at -> BigInt,
+        key_id -> Text,
+        signature -> Binary,
+    }
+}
+
+diesel::table! {
+    stream_bases (stream_id) {
+        stream_id -> Binary,
+        kind -> Text,
+        version -> BigInt,
+        position -> BigInt,
+        hash -> Binary,
+        recorded_at -> BigInt,
+        state -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
     subscriptions (name) {
         name -> Text,
         transaction_id -> BigInt,

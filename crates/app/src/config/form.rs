@@ -245,6 +245,19 @@ pub(super) fn events() -> Form<NonZeroU64> {
     number(NonZeroU64::MIN..=MOST_EVENTS)
 }
 
+/// So many months, or all that there are.
+pub(super) fn months() -> Form<Option<u32>> {
+    const MOST_MONTHS: u32 = 1_200;
+    let accepts = format!("forever, or a whole number of months from 1 to {MOST_MONTHS}");
+    Form::new(accepts, |text| {
+        if text.eq_ignore_ascii_case("forever") {
+            return Ok(None);
+        }
+        let months = text.parse().ok().filter(|months| (1..=MOST_MONTHS).contains(months));
+        months.map(Some).ok_or(Refusal::Form)
+    })
+}
+
 /// How often something may be done.
 pub(super) fn limit() -> Form<NonZeroU32> {
     number(NonZeroU32::MIN..=MOST)

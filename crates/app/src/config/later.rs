@@ -3,8 +3,8 @@
 use super::{ConfigError, Origin};
 
 /// In the configuration file, where every line was meant, all of these are refused.
-pub(super) const NAMES: [&str; 5] =
-    ["LOG_DIR", "LOG_KEEP_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT", "EVENT_RETENTION", "CORS_ALLOWED_ORIGINS"];
+pub(super) const NAMES: [&str; 4] =
+    ["LOG_DIR", "LOG_KEEP_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT", "CORS_ALLOWED_ORIGINS"];
 
 /// The error for one of them.
 pub(super) fn refuse(name: &str, origin: Origin) -> ConfigError {

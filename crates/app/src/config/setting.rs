@@ -203,6 +203,8 @@ settings! {
         email_from: Email = plain("EMAIL_FROM", "portcullis@localhost", form::sender());
     }
     "Audit" {
+        /// How many whole months of events are kept in the database, beside the one that runs. Older ones go only when `portcullis audit archive` moves them into a file.
+        event_retention: Option<u32> = plain("EVENT_RETENTION", "forever", form::months());
         /// After how many events at the latest the notary signs a checkpoint of the log.
         checkpoint_events: usize = plain("CHECKPOINT_EVERY_EVENTS", "1000", form::number(1..=100_000));
         /// After how many seconds at the latest, where there are new events. What nobody has signed yet can be changed unnoticed by whoever can change the database.

@@ -1,3 +1,5 @@
+mod archive;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
@@ -66,6 +68,27 @@ Examples:
         /// The file to make; `-` for standard output
         file: PathBuf,
     },
+    /// Move the months older than `EVENT_RETENTION` out of the database, into a file that verifies by itself
+    ///
+    /// The file is an export of those months, with their signed checkpoints: it is written, synchronised to the disk, read back and
+    /// checked, before a single event is deleted. The database keeps, signed, where each stream stood, so that both what is left and the
+    /// file verify, and the next archive follows this one. Rows, sessions and everything that a sign-in needs stay as they are; histories,
+    /// exports of a person's data and searches begin later. Events that a subscription has not read yet are not moved, nor those of the newest
+    /// checkpoint. Works beside a running server; when it is interrupted, run it again. Keep the file: nothing else has these events
+    /// any more.
+    #[command(after_help = "\
+Examples:
+  EVENT_RETENTION=24 portcullis audit archive --dry-run
+  EVENT_RETENTION=24 portcullis audit archive /archives/portcullis-2026-11.jsonl
+  portcullis audit verify --file /archives/portcullis-2026-11.jsonl --keys keys.txt")]
+    Archive {
+        /// The file to make
+        #[arg(required_unless_present = "dry_run")]
+        file: Option<PathBuf>,
+        /// Only say what would be moved
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Print the public keys that check the signatures, one a line, those that sign no more among them
     #[command(after_help = "Example:\n  portcullis audit keys > keys.txt")]
     Keys,
@@ -78,6 +101,10 @@ pub(crate) fn run(config: &Config, command: &Command) -> anyhow::Result<()> {
             block_on(verify_store(config, keys.as_deref(), checkpoints.as_deref()))
         }
         Command::Export { file } => block_on(export(config, file)),
+        Command::Archive { file, dry_run } => {
+            let file = file.as_deref().filter(|_| !dry_run);
+            block_on(archive::run(config, file))
+        }
         Command::Keys => block_on(async {
             let stack = Stack::open(config, config.port).await?;
             let keys = stack.public_keys().await;
@@ -103,11 +130,18 @@ async fn verify_store(
         None => log.own_keys(config).await,
     };
     let trusted = keys.as_ref().ok().map(|keys| keys.as_ref() as &dyn CheckpointVerifier);
-    let evidence = Evidence { checkpoints: Some(log.checkpoints.as_ref()), keys: trusted, copies: &copies };
+    let evidence = Evidence {
+        checkpoints: Some(log.checkpoints.as_ref()),
+        keys: trusted,
+        retention: Some(log.retention.as_ref()),
+        copies: &copies,
+    };
     let report = verify_log(log.events.as_ref(), evidence).await.map_err(|error| match error {
         // An event that does not read was not written by the service.
         AuditError::Broken(_)
         | AuditError::Checkpoint(_)
+        | AuditError::Horizon(_)
+        | AuditError::Archived { .. }
         | AuditError::Cut(_)
         | AuditError::Store(StoreError::Corrupt(_)) => {
             anyhow::Error::from(error).context("the audit log is broken")
@@ -123,7 +157,7 @@ async fn verify_store(
 }
 
 fn words(report: &AuditReport) -> String {
-    let AuditReport { events, streams, checkpoints, covered, checked_until } = report;
+    let AuditReport { archived, events, streams, checkpoints, covered, checked_until } = report;
     let cover = match checked_until {
         Some(time) if *checkpoints > 0 => {
             let time = time.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -131,7 +165,11 @@ fn words(report: &AuditReport) -> String {
         }
         _ => "no checkpoint covers any of them".to_owned(),
     };
-    format!("intact: {events} events on {streams} streams\n{cover}")
+    let before = match archived {
+        0 => String::new(),
+        _ => format!("\n{archived} events before them are in archives"),
+    };
+    format!("intact: {events} events on {streams} streams\n{cover}{before}")
 }
 
 /// The copies in a file that was named, or in the one that the settings name, where that is there.

@@ -1,4 +1,5 @@
-//! The log as lines of JSON, to be kept or checked elsewhere: a header, and then each checkpoint before the events that it covers.
+//! The log as lines of JSON, to be kept or checked elsewhere: a header, where streams stood that have events in archives before, and then each
+//! checkpoint before the events that it covers.
 //!
 //! There is one way to write each line, and what reads differently from how it would be written is refused: no bit of a file can be changed
 //! unnoticed, not even one that means nothing.
@@ -16,6 +17,7 @@ pub use verify::{DocumentAuditor, DocumentFinding};
 use crate::{
     checkpoint::{CheckpointHash, Signature, Tip},
     port::{CheckpointSigner, CheckpointVerifier, PublicKey, SignatureError},
+    retention::Horizon,
 };
 
 /// Separates the signature from those of checkpoints and tokens.
@@ -26,6 +28,8 @@ const FORMAT: u32 = 1;
 /// What the first line says: where the export ends. It is signed, so that no end can be cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// Up to where the log was in archives before; none where this begins with the first event.
+    pub horizon: Option<Horizon>,
     /// The keys that checkpoints were signed with, for whoever compares them with those to be trusted.
     pub keys: Vec<PublicKey>,
     /// The number of the last checkpoint; 0 in an empty log.
@@ -67,6 +71,8 @@ struct KeyText {
 #[serde(deny_unknown_fields)]
 struct HeaderText {
     format: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    horizon: Option<line::HorizonText>,
     keys: Vec<KeyText>,
     checkpoint: u64,
     checkpoint_hash: String,
@@ -77,12 +83,13 @@ struct HeaderText {
 }
 
 impl Header {
-    /// Signs that the log ended there.
-    pub fn sign<K>(keys: &K, tip: &Tip, now: DateTime<Utc>) -> Self
+    /// Signs that the log went from there to there.
+    pub fn sign<K>(keys: &K, horizon: Option<Horizon>, tip: &Tip, now: DateTime<Utc>) -> Self
     where
         K: CheckpointSigner + CheckpointVerifier + ?Sized,
     {
         let mut header = Self {
+            horizon,
             keys: keys.public_keys(),
             checkpoint: tip.number,
             hash: tip.hash,
@@ -107,10 +114,11 @@ impl Header {
     }
 
     fn to_text(&self) -> HeaderText {
-        let Self { keys, checkpoint, hash, events, made_at, key_id, signature } = self;
+        let Self { horizon, keys, checkpoint, hash, events, made_at, key_id, signature } = self;
         let keys = keys.iter().map(|key| KeyText { id: key.id.clone(), key: key.key.clone() });
         HeaderText {
             format: FORMAT,
+            horizon: horizon.as_ref().map(line::HorizonText::of),
             keys: keys.collect(),
             checkpoint: *checkpoint,
             checkpoint_hash: hash.to_string(),
@@ -127,6 +135,7 @@ impl Header {
         }
         let keys = text.keys.into_iter().map(|key| PublicKey { id: key.id, key: key.key });
         Ok(Self {
+            horizon: text.horizon.map(line::HorizonText::read).transpose()?,
             keys: keys.collect(),
             checkpoint: text.checkpoint,
             hash: CheckpointHash::new(line::hex("checkpoint_hash", &text.checkpoint_hash)?),

@@ -3,10 +3,15 @@ use std::io;
 use thiserror::Error;
 
 use super::document::{Header, Line};
-use crate::port::{Checkpoints, EventStore, FeedCursor, StoreError};
+use crate::{
+    port::{Checkpoints, EventStore, FeedCursor, Retention, StoreError},
+    retention::BasesHash,
+};
 
 /// How many events are read at once.
 const PAGE: usize = 500;
+/// How many streams.
+const BASES: usize = 1_000;
 /// How many checkpoints; each may be of some megabytes.
 const CHECKPOINTS: usize = 4;
 
@@ -16,6 +21,9 @@ pub enum ExportError {
     /// Events are missing that a checkpoint saw.
     #[error("the log is broken: events are missing that checkpoint {0} saw")]
     Missing(u64),
+    /// The log was moved into an archive meanwhile.
+    #[error("part of the log was moved into an archive meanwhile; try again")]
+    Archived,
     /// It could not be written.
     #[error("the export cannot be written")]
     Write(#[from] io::Error),
@@ -24,15 +32,33 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
-/// Writes the log up to where a header says that it ends, line by line: as much of it at once as a page holds, and one checkpoint.
+/// Writes the log from where a header says that it begins up to where it ends, line by line: as much of it at once as a page holds, and one
+/// checkpoint.
 pub async fn export_log(
     events: &dyn EventStore,
     checkpoints: &dyn Checkpoints,
+    retention: &dyn Retention,
     header: &Header,
     write: &mut (dyn FnMut(&str) -> io::Result<()> + Send),
 ) -> Result<(), ExportError> {
     write(&Line::Header(Box::new(header.clone())).to_line())?;
     let (mut number, mut cursor) = (0, FeedCursor::START);
+    if let Some(horizon) = &header.horizon {
+        (number, cursor) = (horizon.tip.number, horizon.tip.cursor);
+        let (mut after, mut hash) = (None, BasesHash::NONE);
+        loop {
+            let page = retention.list_bases(after, BASES).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.stream);
+            for base in &page {
+                hash = hash.then(&base.mark());
+                write(&Line::Base(Box::new(base.mark())).to_line())?;
+            }
+        }
+        if hash != horizon.bases {
+            return Err(ExportError::Archived);
+        }
+    }
     while number < header.checkpoint {
         let page = checkpoints.list(number, CHECKPOINTS).await?;
         if page.is_empty() {

@@ -4,6 +4,7 @@ mod access;
 pub mod document;
 mod evidence;
 mod export;
+mod horizon;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -19,6 +20,7 @@ use crate::{
     event::{Event, EventHash, StreamKind, Version},
     id::{EventId, StreamId},
     port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
+    retention::{BaseMark, Horizon, HorizonFault},
 };
 
 const PAGE: usize = 1_000;
@@ -29,6 +31,8 @@ const UNSETTLED_READS: u32 = 30;
 /// What an intact log held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditReport {
+    /// Events that were moved into archives before these.
+    pub archived: u64,
     /// Events checked.
     pub events: u64,
     /// Streams checked.
@@ -50,6 +54,21 @@ pub enum AuditError {
     /// Somebody changed a checkpoint.
     #[error(transparent)]
     Checkpoint(CheckpointFinding),
+    /// Somebody changed what is kept in the place of archived events.
+    #[error("the horizon, up to which the log is in archives, is not to be believed: {0}")]
+    Horizon(#[from] HorizonFault),
+    /// An event that should be in an archive alone.
+    #[error(
+        "stream {stream}, version {version}, event {event}: it belongs to an archive: either `portcullis audit archive` was interrupted, and finishes when it is run again, or the event was added"
+    )]
+    Archived {
+        /// On which stream.
+        stream: StreamId,
+        /// At which version.
+        version: Version,
+        /// Which.
+        event: EventId,
+    },
     /// The end of the log is missing.
     #[error("{0}")]
     Cut(Cut),
@@ -152,6 +171,7 @@ pub struct Auditor {
     expected: VecDeque<Leaf>,
     checkpoint: u64,
     covered: u64,
+    archived: u64,
 }
 
 /// The newest event of a stream that was checked.
@@ -168,6 +188,17 @@ impl Tail {
 }
 
 impl Auditor {
+    /// A stream goes on from where its archived events end.
+    pub fn begin_at(&mut self, base: &BaseMark) {
+        let BaseMark { stream, kind, version, position, hash, .. } = *base;
+        self.streams.insert(stream, Tail { version, hash, position, kind: Some(kind) });
+    }
+
+    /// The log goes on from where the archives end.
+    pub fn begin_after(&mut self, horizon: &Horizon) {
+        self.archived = horizon.tip.count;
+    }
+
     /// Checks the next event of the feed.
     pub fn check(&mut self, event: &Event) -> Result<(), Finding> {
         let tail = self.streams.entry(event.stream).or_insert(Tail::EMPTY);
@@ -234,8 +265,9 @@ impl Auditor {
 
     /// How many events were checked, on how many streams, and how many of them a checkpoint covers.
     pub fn report(&self) -> AuditReport {
-        let (events, covered, streams) = (self.events, self.covered, self.streams.len() as u64);
-        AuditReport { events, streams, covered, ..AuditReport::default() }
+        let (archived, streams) = (self.archived, self.streams.len() as u64);
+        let (events, covered) = (self.events, self.covered);
+        AuditReport { archived, events, streams, covered, ..AuditReport::default() }
     }
 
     /// Whether the events checked so far end just where this head does.
@@ -279,14 +311,35 @@ impl Auditor {
 }
 
 /// Checks the whole log: each event's hash, each stream's versions, that no stream's tail was cut, and that everything is as the evidence
-/// says. Needs no key but for the signatures of checkpoints, and writers may go on meanwhile.
+/// says. Needs no key but for the signatures of checkpoints, and writers may go on meanwhile. Where events were moved into an archive, the log
+/// is checked from there on.
 pub async fn verify_log(store: &dyn EventStore, evidence: Evidence<'_>) -> Result<AuditReport, AuditError> {
+    loop {
+        let horizon = evidence.horizon().await?;
+        let verdict = verify_from(horizon.as_ref(), store, evidence).await;
+        // What was moved away meanwhile is not missing.
+        if verdict.is_ok() || evidence.horizon().await? == horizon {
+            return verdict;
+        }
+    }
+}
+
+async fn verify_from(
+    horizon: Option<&Horizon>,
+    store: &dyn EventStore,
+    evidence: Evidence<'_>,
+) -> Result<AuditReport, AuditError> {
     // Heads first: whatever they say now must be in the log that is read after.
     let mut pending = all_heads(store).await?;
     let heads = pending.clone();
     let mut auditor = Auditor::default();
-    let mut evidence = evidence.walk();
     let mut cursor = FeedCursor::START;
+    if let Some(horizon) = horizon {
+        evidence.begin_after(horizon, store, &mut auditor).await?;
+        cursor = horizon.tip.cursor;
+    }
+    pending.retain(|_, head| !auditor.ends_at(head));
+    let mut evidence = evidence.walk(horizon);
     let mut rereads = UNSETTLED_READS;
     loop {
         // Before the events that it covers: whatever it saw must be there then.

@@ -1,9 +1,8 @@
-use std::fmt;
-
 const LEAF: &str = "portcullis checkpoint leaf v1";
 const RUNNING: &str = "portcullis running hash v1";
 const CHECKPOINT: &str = "portcullis checkpoint hash v1";
 
+/// Types of hashes, each with its own meaning.
 macro_rules! hashes {
     ($($(#[$doc:meta])* $name:ident)+) => {$(
         $(#[$doc])*
@@ -22,19 +21,20 @@ macro_rules! hashes {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self)
             }
         }
     )+};
 }
+pub(crate) use hashes;
 
 hashes! {
     /// What a checkpoint keeps of one event.
@@ -46,7 +46,7 @@ hashes! {
 }
 
 /// All parts have a fixed length but the last.
-fn hash(context: &str, parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn hash(context: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key(context);
     for part in parts {
         hasher.update(part);

@@ -5,7 +5,7 @@
 //! [`Leaf`] of each event since the checkpoint before it, so that the first event that differs can be named. Checkpoints are chained, and
 //! each is signed.
 
-mod hash;
+pub(crate) mod hash;
 mod notary;
 mod tally;
 

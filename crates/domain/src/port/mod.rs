@@ -11,6 +11,7 @@ mod mailer;
 mod password_hasher;
 mod publisher;
 mod rate_limiter;
+mod retention;
 mod row;
 mod session_cache;
 mod stream;
@@ -29,6 +30,7 @@ pub use mailer::{Mail, MailError, Mailer};
 pub use password_hasher::{HashError, PasswordHasher, UnreadableHash, Verdict};
 pub use publisher::{Message, PublishError, Publisher, Unroutable};
 pub use rate_limiter::{Quota, RateLimiter, RateVerdict};
+pub use retention::Retention;
 pub use row::{
     Accesses, Companies, Credentials, Invitations, KeyReplacement, Members, OneTimeCodes, RotateOutcome,
     Rotation, Sessions, SigningKeys, SubjectKeys, UserCount, UserCursor, UserQuery, Users,

@@ -45,7 +45,9 @@ pub struct AuditCursor(Version);
 /// What a check of a whole stream found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamCheck {
-    /// Events that hold together, from the first on.
+    /// Events before them that were moved into an archive.
+    pub archived: u64,
+    /// Events that hold together, from the first on that is there.
     pub events: u64,
     /// The first thing that does not; `None` where all does.
     pub finding: Option<Finding>,
@@ -129,9 +131,16 @@ impl Identity {
             snapshots.entry(snapshot.version).or_default().push(snapshot);
         }
         let (mut check, mut auditor) = (StreamCheck::default(), Auditor::default());
-        let mut fold = Some(Fold::empty(stream, head.kind));
+        let base = self.ports().retention.find_base(stream).await?;
+        let mut version = base.as_ref().map_or(0, |base| base.version);
+        if let Some(base) = &base {
+            auditor.begin_at(&base.mark());
+            check.archived = base.version;
+        }
+        snapshots.retain(|at, _| *at > version);
+        let mut fold = self.beginning_of(stream, head.kind, key).await.ok();
         'reading: loop {
-            let page = events.read_stream(stream, check.events, PAGE).await?;
+            let page = events.read_stream(stream, version, PAGE).await?;
             if page.is_empty() {
                 break;
             }
@@ -141,6 +150,7 @@ impl Identity {
                     break 'reading;
                 }
                 check.events += 1;
+                version = event.version;
                 // What does not read is for whoever reads it to tell; its hash is right.
                 fold = fold.and_then(|fold| fold.apply(event, key).ok());
                 let at_version = snapshots.remove(&event.version).unwrap_or_default();

@@ -42,11 +42,14 @@ impl Identity {
         // One of a later version than the head came in meanwhile, or the head was set back.
         let newest = newest.filter(|(snapshot, _)| snapshot.version <= head.version);
         let (snapshot, from) = newest.unzip();
-        let from = from.unwrap_or_else(|| Fold::empty(head.stream, head.kind));
+        let from = match from {
+            Some(from) => from,
+            None => self.beginning_of(head.stream, head.kind, key).await?,
+        };
         Ok(LoadedStream { fold: self.fold_on(from, head.version, key).await?, snapshot, rejected })
     }
 
-    /// The state at a version by the events alone.
+    /// The state at a version by the events alone, and what those had added up to that were moved into an archive.
     pub async fn fold_stream(
         &self,
         stream: StreamId,
@@ -54,7 +57,7 @@ impl Identity {
         to: Version,
         key: Option<&DataKey>,
     ) -> Result<Fold, StoreError> {
-        self.fold_on(Fold::empty(stream, kind), to, key).await
+        self.fold_on(self.beginning_of(stream, kind, key).await?, to, key).await
     }
 
     async fn fold_on(&self, mut fold: Fold, to: Version, key: Option<&DataKey>) -> Result<Fold, StoreError> {
@@ -79,7 +82,12 @@ impl Identity {
     ) -> Result<Believed, StoreError> {
         let mut rejected = Vec::new();
         let Some(key) = key else { return Ok(Believed { newest: None, rejected }) };
+        let archived = self.archived_version(stream).await?;
         for snapshot in self.ports().streams.list_snapshots(stream, SNAPSHOTS).await? {
+            if snapshot.version <= archived {
+                // What bears it out is in the archive, and the base is as new.
+                break;
+            }
             match self.open_snapshot(&snapshot, kind, key).await? {
                 Ok(fold) => return Ok(Believed { newest: Some((snapshot, fold)), rejected }),
                 Err(fault) => rejected.push(snapshot.rejected(fault)),

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{Fold, SnapshotTaken, StreamEvent};
 use crate::{
     caller::named,
-    event::{Event, StreamKind, Version},
+    event::{Event, EventHash, StreamKind, Version},
     id::{SnapshotId, StreamId},
     port::Entropy,
     seal::{DataKey, Sealed},
@@ -58,9 +58,9 @@ pub struct RejectedSnapshot {
 }
 
 /// What a snapshot is bound to: moved anywhere else it does not open.
-fn place(id: SnapshotId, stream: StreamId, at: &Event) -> Vec<u8> {
-    let version = at.version.to_le_bytes();
-    [id.as_uuid().as_bytes().as_slice(), stream.as_uuid().as_bytes(), &version, at.hash.as_bytes()].concat()
+fn place(id: SnapshotId, stream: StreamId, version: Version, hash: &EventHash) -> Vec<u8> {
+    let version = version.to_le_bytes();
+    [id.as_uuid().as_bytes().as_slice(), stream.as_uuid().as_bytes(), &version, hash.as_bytes()].concat()
 }
 
 /// Whoever has no key learns nothing of the state from it.
@@ -68,18 +68,18 @@ fn digest(state: &[u8], key: &DataKey) -> String {
     data_encoding::HEXLOWER.encode(&key.derive(DIGEST, state))
 }
 
-/// Seals a state, read as far as the event `at`; with what the log is to say of it. `None` of nobody.
+/// Seals a state, read as far as the event of this hash; with what the log is to say of it. `None` of nobody.
 pub(super) fn seal(
     id: SnapshotId,
     fold: &Fold,
-    at: &Event,
+    hash: &EventHash,
     key: &DataKey,
     entropy: &dyn Entropy,
     now: DateTime<Utc>,
 ) -> Option<(Snapshot, SnapshotTaken)> {
     let state = fold.to_json()?.to_string().into_bytes();
     let taken = SnapshotTaken { snapshot_id: id, version: fold.version, state_digest: digest(&state, key) };
-    let sealed = key.seal(&state, &place(id, fold.stream, at), entropy);
+    let sealed = key.seal(&state, &place(id, fold.stream, fold.version, hash), entropy);
     let snapshot =
         Snapshot { id, stream: fold.stream, version: fold.version, state: sealed, created_at: now };
     Some((snapshot, taken))
@@ -101,7 +101,7 @@ pub(super) fn open(
         return Err(SnapshotFault::NotInLog);
     }
     let state = key
-        .open(&snapshot.state, &place(snapshot.id, snapshot.stream, at))
+        .open(&snapshot.state, &place(snapshot.id, snapshot.stream, at.version, &at.hash))
         .map_err(|_| SnapshotFault::DoesNotOpen)?;
     let taken = match StreamEvent::read(&after.event, None) {
         Ok(Some(StreamEvent::SnapshotTaken(taken))) if taken.snapshot_id == snapshot.id => taken,

@@ -58,9 +58,13 @@ impl Identity {
         let state = ports.streams.find_state(head.stream).await?;
         let state = state.unwrap_or_else(|| StreamState::new(head.stream, head.kind));
         let last = ports.events.read_stream(head.stream, head.version.saturating_sub(1), 1).await?;
+        let last_event_at = match last.first() {
+            Some(event) => Some(event.event.recorded_at),
+            None => ports.retention.find_base(head.stream).await?.map(|base| base.recorded_at),
+        };
         Ok(StreamStatus {
             is_active: state.is_active && self.has_subject(&head).await?,
-            last_event_at: last.first().map(|event| event.event.recorded_at),
+            last_event_at,
             head,
             state,
         })

@@ -121,11 +121,9 @@ impl Identity {
         }
         let key = self.key_of_subject(subject).await?;
         let loaded = self.load_stream(&found.head, Some(&key)).await?;
-        let events = &self.ports().events;
-        let at = events.read_stream(found.head.stream, found.head.version - 1, 1).await?;
-        let at = at.first().ok_or_else(|| StoreError::corrupt("a stream whose newest event is gone"))?;
         let entropy = self.ports().entropy.as_ref();
-        let sealed = snapshot::seal(self.new_id(act.now), &loaded.fold, at, &key, entropy, act.now);
+        let sealed =
+            snapshot::seal(self.new_id(act.now), &loaded.fold, &found.head.hash, &key, entropy, act.now);
         let (snapshot, taken) =
             sealed.ok_or_else(|| StoreError::corrupt("events that do not add up to what their row says"))?;
         // As many are kept as are looked at.

@@ -5,6 +5,7 @@ mod administration;
 mod audit;
 mod meeting;
 mod privacy;
+mod retention;
 mod session;
 mod stream;
 #[path = "../support/mod.rs"]

@@ -10,7 +10,8 @@ use crate::{
 fn export(log: &Log) -> Vec<String> {
     let keys = forge::keys();
     let tip = log.checkpoints.last().expect("signed").tip();
-    let mut lines = vec![Line::Header(Box::new(Header::sign(&keys, &tip, DateTime::UNIX_EPOCH))).to_line()];
+    let mut lines =
+        vec![Line::Header(Box::new(Header::sign(&keys, None, &tip, DateTime::UNIX_EPOCH))).to_line()];
     for (signed, items) in log.checkpoints.iter().zip(log.items.chunks(CHECKPOINT)) {
         lines.push(Line::Checkpoint(Box::new(signed.clone())).to_line());
         lines.extend(items.iter().map(|item| Line::Event(Box::new(item.clone())).to_line()));

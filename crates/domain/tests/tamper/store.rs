@@ -81,7 +81,7 @@ impl Checkpoints for Read<'_> {
 
 async fn verify(log: &Log, copies: &[CheckpointCopy]) -> Result<(), AuditError> {
     let (store, keys) = (Read(log), forge::keys());
-    let evidence = Evidence { checkpoints: Some(&store), keys: Some(&keys), copies };
+    let evidence = Evidence { retention: None, checkpoints: Some(&store), keys: Some(&keys), copies };
     verify_log(&store, evidence).await.map(drop)
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod one_time_code;
 pub(crate) mod password_hasher;
 pub(crate) mod publisher;
 pub(crate) mod rate_limiter;
+pub(crate) mod retention;
 pub(crate) mod session;
 pub(crate) mod session_cache;
 pub(crate) mod signing_key;

@@ -11,6 +11,7 @@ mod guard_fault;
 mod history_fault;
 mod key_fault;
 mod publisher;
+mod retention_fault;
 mod row_fault;
 mod shared;
 mod store;

@@ -17,9 +17,11 @@ use portcullis_domain::{
     key_ring::SealedSigningKey,
     port::{
         Accesses, Checkpoints, DeadLetter, EventStore, FeedCursor, FeedItem, Invitations, KeyReplacement,
-        LoginHistory, Members, OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, StoreError,
-        StreamHead, SubjectKeys, SubscriptionState, Subscriptions, UserCount, UserCursor, UserQuery, Users,
+        LoginHistory, Members, OneTimeCodes, Retention, RotateOutcome, Rotation, Sessions, SigningKeys,
+        StoreError, StreamHead, SubjectKeys, SubscriptionState, Subscriptions, UserCount, UserCursor,
+        UserQuery, Users,
     },
+    retention::{Horizon, StreamBase},
     seal::{Sealed, SubjectKey},
     session::{LoginAttempt, Session},
     user::User,
@@ -202,6 +204,28 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         Checkpoints::insert(memory, checkpoint).await
     }
 
+    async fn list_bases(
+        &self,
+        memory: &Memory,
+        after: Option<StreamId>,
+        limit: usize,
+    ) -> Result<Vec<StreamBase>, StoreError> {
+        Retention::list_bases(memory, after, limit).await
+    }
+
+    async fn put_horizon(
+        &self,
+        memory: &Memory,
+        horizon: &Horizon,
+        bases: &[StreamBase],
+    ) -> Result<bool, StoreError> {
+        Retention::put_horizon(memory, horizon, bases).await
+    }
+
+    async fn drop_archived(&self, memory: &Memory, limit: usize) -> Result<u64, StoreError> {
+        Retention::drop_archived(memory, limit).await
+    }
+
     async fn replace_signing_key(
         &self,
         memory: &Memory,
@@ -300,6 +324,7 @@ impl<F: Fault> StoreHarness for Store<F> {
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
             checkpoints: self.0.clone(),
+            retention: self.0.clone(),
         }
     }
 }
@@ -424,6 +449,30 @@ impl<F: Fault> Checkpoints for Faulty<F> {
 
     async fn insert(&self, checkpoint: &SignedCheckpoint) -> Result<bool, StoreError> {
         self.fault.insert_checkpoint(&self.memory, checkpoint).await
+    }
+}
+
+#[async_trait]
+impl<F: Fault> Retention for Faulty<F> {
+    async fn horizon(&self) -> Result<Option<Horizon>, StoreError> {
+        Retention::horizon(self.memory.as_ref()).await
+    }
+
+    async fn find_base(&self, stream: StreamId) -> Result<Option<StreamBase>, StoreError> {
+        let all = self.list_bases(None, usize::MAX).await?;
+        Ok(all.into_iter().find(|base| base.stream == stream))
+    }
+
+    async fn list_bases(&self, after: Option<StreamId>, limit: usize) -> Result<Vec<StreamBase>, StoreError> {
+        self.fault.list_bases(&self.memory, after, limit).await
+    }
+
+    async fn put_horizon(&self, horizon: &Horizon, bases: &[StreamBase]) -> Result<bool, StoreError> {
+        self.fault.put_horizon(&self.memory, horizon, bases).await
+    }
+
+    async fn drop_archived(&self, limit: usize) -> Result<u64, StoreError> {
+        self.fault.drop_archived(&self.memory, limit).await
     }
 }
 

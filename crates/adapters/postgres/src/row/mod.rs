@@ -9,6 +9,7 @@ mod invitation;
 mod login_attempt;
 mod member;
 mod one_time_code;
+mod retention;
 mod session;
 mod signing_key;
 mod stream;

@@ -41,6 +41,27 @@ async fn the_database_refuses_to_change_or_delete_an_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_database_refuses_to_delete_an_event_that_no_horizon_covers() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    for expected in [Expected::New, Expected::Exactly(2), Expected::Exactly(4)] {
+        store.commit(append(stream(1), expected)).await.expect("kept");
+    }
+    let before = feed(&store, FeedCursor::START).await;
+    let other = database.bare().await;
+    let horizon = "INSERT INTO horizons SELECT 1, 0, transaction_id, position, 2, hash, hash, hash, 1, now(), 'k4.pid.x', hash || hash
+                   FROM events WHERE position = 2";
+    other.batch_execute(horizon).await.expect("written");
+    for sql in ["DELETE FROM events", "DELETE FROM events WHERE position = 3", "TRUNCATE events"] {
+        let error = other.batch_execute(sql).await.expect_err(sql);
+        let message = error.as_db_error().expect("the server's word").message().to_owned();
+        assert!(message.starts_with("events are append-only"), "{sql}: {message}");
+    }
+    other.batch_execute("DELETE FROM events WHERE position <= 2").await.expect("it is in an archive");
+    assert_eq!(feed(&store, FeedCursor::START).await, before[2..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_does_not_read_is_named() {
     let database = Database::new().await;
     let store = database.open().await;

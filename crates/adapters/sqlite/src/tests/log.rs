@@ -36,6 +36,26 @@ async fn the_database_refuses_to_change_delete_or_replace_an_event() {
 }
 
 #[tokio::test]
+async fn the_database_refuses_to_delete_an_event_that_no_horizon_covers() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for expected in [Expected::New, Expected::Exactly(1), Expected::Exactly(2)] {
+        store.commit(append(stream(1), expected)).await.expect("kept");
+    }
+    let mut other = folder.bare();
+    execute(
+        &mut other,
+        "INSERT INTO horizons SELECT 1, 0, 2, 2, hash, hash, hash, 1, 0, 'k4.pid.x', CAST(hash || hash AS BLOB) FROM events LIMIT 1",
+    );
+    for sql in ["DELETE FROM events", "DELETE FROM events WHERE position = 3"] {
+        let error = other.batch_execute(sql).expect_err(sql).to_string();
+        assert!(error.starts_with("events are append-only"), "{sql}: {error}");
+    }
+    execute(&mut other, "DELETE FROM events WHERE position <= 2");
+    assert_eq!(store.read_feed(FeedCursor::START, 10).await.expect("read").len(), 1);
+}
+
+#[tokio::test]
 async fn an_event_that_does_not_read_is_named() {
     let folder = Folder::new();
     let store = folder.open();

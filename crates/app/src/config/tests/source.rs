@@ -166,8 +166,8 @@ fn production_refuses_open_ways_to_other_machines() {
 
 #[test]
 fn other_variables_of_a_later_version_are_told_apart() {
-    let config = loaded([("EVENT_RETENTION", "50"), ("LOG_DIR", ""), ("LOG_LEVEL", "warn")]);
-    assert_eq!(config.without_effect(), ["EVENT_RETENTION"]);
+    let config = loaded([("LOG_KEEP_DAYS", "50"), ("LOG_DIR", ""), ("LOG_LEVEL", "warn")]);
+    assert_eq!(config.without_effect(), ["LOG_KEEP_DAYS"]);
 }
 
 #[test]

@@ -52,7 +52,9 @@ struct AuditEntryResponse {
 #[derive(Object)]
 struct StreamCheckResponse {
     verdict: Verdict,
-    /// Events that hold together, from the first on.
+    /// Events before them that were moved into an archive.
+    archived_events: u64,
+    /// Events that hold together, from the first on that is there.
     events: u64,
     /// The first thing that does not; null where all does.
     finding: Option<FindingResponse>,
@@ -126,9 +128,10 @@ impl From<RejectedSnapshot> for RejectedSnapshotResponse {
 }
 
 impl From<StreamCheck> for StreamCheckResponse {
-    fn from(StreamCheck { events, finding, snapshots, rejected }: StreamCheck) -> Self {
+    fn from(StreamCheck { archived, events, finding, snapshots, rejected }: StreamCheck) -> Self {
         Self {
             verdict: if finding.is_none() { Verdict::Intact } else { Verdict::Broken },
+            archived_events: archived,
             events,
             finding: finding.map(Into::into),
             snapshots: u64::try_from(snapshots).unwrap_or(u64::MAX),

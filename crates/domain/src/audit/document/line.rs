@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::{DocumentError, Header, HeaderText};
 use crate::{
-    checkpoint::{Checkpoint, CheckpointHash, Leaf, RunningHash, Signature, SignedCheckpoint},
+    checkpoint::{Checkpoint, CheckpointHash, Leaf, RunningHash, Signature, SignedCheckpoint, Tip},
     event::{Actor, Event, EventData, EventHash, EventType, NewEvent, StreamKind},
     id::{EventId, StreamId},
     port::{CheckpointVerifier, FeedCursor, FeedItem},
+    retention::{BaseMark, BasesHash, Horizon, StateHash},
     seal::Sealed,
 };
 
@@ -17,6 +18,8 @@ use crate::{
 pub enum Line {
     /// The first.
     Header(Box<Header>),
+    /// Where a stream stands whose events before are in an archive.
+    Base(Box<BaseMark>),
     /// A checkpoint; what it covers follows.
     Checkpoint(Box<SignedCheckpoint>),
     /// An event.
@@ -36,6 +39,7 @@ pub struct CheckpointCopy {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum LineText {
     Export(HeaderText),
+    Base(BaseText),
     Checkpoint(CheckpointText),
     Event(EventText),
 }
@@ -54,6 +58,34 @@ struct CheckpointText {
     signature: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     leaves: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HorizonText {
+    number: u64,
+    transaction: u64,
+    position: u64,
+    count: u64,
+    running_hash: String,
+    checkpoint_hash: String,
+    bases_hash: String,
+    streams: u64,
+    made_at: String,
+    key_id: String,
+    signature: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BaseText {
+    stream: Uuid,
+    stream_kind: String,
+    version: u64,
+    position: u64,
+    hash: String,
+    recorded_at: String,
+    state_hash: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +113,7 @@ impl Line {
     pub fn to_line(&self) -> String {
         let text = match self {
             Self::Header(header) => LineText::Export(header.to_text()),
+            Self::Base(mark) => LineText::Base(BaseText::of(mark)),
             Self::Checkpoint(signed) => LineText::Checkpoint(CheckpointText {
                 leaves: Some(base64(&flattened(&signed.leaves))),
                 ..CheckpointText::of(&signed.checkpoint, &signed.signature)
@@ -94,6 +127,7 @@ impl Line {
     pub fn from_line(text: &str) -> Result<Self, DocumentError> {
         let line = match serde_json::from_str(text).map_err(DocumentError::Shape)? {
             LineText::Export(header) => Self::Header(Box::new(Header::from_text(header)?)),
+            LineText::Base(base) => Self::Base(Box::new(base.read()?)),
             LineText::Checkpoint(text) => {
                 let leaves = text.leaves.as_deref().ok_or(DocumentError::Field("leaves"))?;
                 let leaves = BASE64.decode(leaves.as_bytes()).map_err(|_| DocumentError::Field("leaves"))?;
@@ -188,6 +222,71 @@ impl CheckpointText {
             key_id: self.key_id,
         };
         Ok((checkpoint, Signature::new(array("signature", &self.signature)?)))
+    }
+}
+
+impl HorizonText {
+    pub(super) fn of(horizon: &Horizon) -> Self {
+        let Horizon { tip, bases, streams, made_at, key_id, signature } = horizon;
+        Self {
+            number: tip.number,
+            transaction: tip.cursor.transaction,
+            position: tip.cursor.position,
+            count: tip.count,
+            running_hash: tip.running_hash.to_string(),
+            checkpoint_hash: tip.hash.to_string(),
+            bases_hash: bases.to_string(),
+            streams: *streams,
+            made_at: time_text(*made_at),
+            key_id: key_id.clone(),
+            signature: base64(signature.as_bytes()),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Horizon, DocumentError> {
+        let tip = Tip {
+            number: self.number,
+            cursor: FeedCursor { transaction: self.transaction, position: self.position },
+            count: self.count,
+            running_hash: RunningHash::new(hex("running_hash", &self.running_hash)?),
+            hash: CheckpointHash::new(hex("checkpoint_hash", &self.checkpoint_hash)?),
+        };
+        Ok(Horizon {
+            tip,
+            bases: BasesHash::new(hex("bases_hash", &self.bases_hash)?),
+            streams: self.streams,
+            made_at: time("made_at", &self.made_at)?,
+            key_id: self.key_id,
+            signature: Signature::new(array("signature", &self.signature)?),
+        })
+    }
+}
+
+impl BaseText {
+    fn of(mark: &BaseMark) -> Self {
+        let BaseMark { stream, kind, version, position, hash, recorded_at, state } = mark;
+        Self {
+            stream: *stream.as_uuid(),
+            stream_kind: kind.as_str().to_owned(),
+            version: *version,
+            position: *position,
+            hash: hash.to_string(),
+            recorded_at: time_text(*recorded_at),
+            state_hash: state.to_string(),
+        }
+    }
+
+    fn read(self) -> Result<BaseMark, DocumentError> {
+        let kind = StreamKind::from_stored(&self.stream_kind);
+        Ok(BaseMark {
+            stream: StreamId::new(self.stream),
+            kind: kind.ok_or(DocumentError::Field("stream_kind"))?,
+            version: self.version,
+            position: self.position,
+            hash: EventHash::new(hex("hash", &self.hash)?),
+            recorded_at: time("recorded_at", &self.recorded_at)?,
+            state: StateHash::new(hex("state_hash", &self.state_hash)?),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     audit::{AuditReport, Auditor, Cut, Finding},
     checkpoint::{CheckpointFinding, Tip},
     port::{CheckpointVerifier, SignatureError},
+    retention::{BasesHash, HorizonFault},
 };
 
 /// Checks an export, line by line, with nothing but the public keys that may have signed it. Keeps the newest hash of each stream, and what one
@@ -15,6 +16,8 @@ pub struct DocumentAuditor<'a> {
     header: Option<Header>,
     auditor: Auditor,
     tip: Tip,
+    /// How many bases were read, and a hash over them.
+    bases: (u64, BasesHash),
     line: u64,
 }
 
@@ -44,6 +47,14 @@ pub enum DocumentFinding {
     /// The header was changed.
     #[error("line 1: its signature is not of what it says: it was changed since it was written")]
     Signature,
+    /// Where the log was archived before is not to be believed.
+    #[error("line {line}: the horizon, up to which the log is in other archives: {fault}")]
+    Horizon {
+        /// Where.
+        line: u64,
+        /// What is wrong with it.
+        fault: HorizonFault,
+    },
     /// A checkpoint is not to be believed.
     #[error("line {line}: {finding}")]
     Checkpoint {
@@ -97,7 +108,14 @@ pub enum DocumentFinding {
 impl<'a> DocumentAuditor<'a> {
     /// Before the first line.
     pub fn new(keys: &'a dyn CheckpointVerifier) -> Self {
-        Self { keys, header: None, auditor: Auditor::default(), tip: Tip::START, line: 0 }
+        Self {
+            keys,
+            header: None,
+            auditor: Auditor::default(),
+            tip: Tip::START,
+            bases: (0, BasesHash::NONE),
+            line: 0,
+        }
     }
 
     /// Checks the next line, without its end.
@@ -108,8 +126,24 @@ impl<'a> DocumentAuditor<'a> {
         match (read, &self.header) {
             (Line::Header(header), None) => self.begin(*header),
             (Line::Header(_), Some(_)) | (_, None) => Err(DocumentFinding::Header { line }),
+            (Line::Base(mark), Some(header)) => {
+                let (count, hash) = self.bases;
+                let horizon = header.horizon.as_ref().filter(|horizon| count < horizon.streams);
+                let horizon = horizon.ok_or(DocumentFinding::Misplaced { line, event })?;
+                self.bases = (count + 1, hash.then(&mark));
+                if self.bases.0 == horizon.streams && self.bases.1 != horizon.bases {
+                    return Err(DocumentFinding::Horizon { line, fault: HorizonFault::Bases });
+                }
+                self.auditor.begin_at(&mark);
+                Ok(())
+            }
             (Line::Checkpoint(signed), Some(header)) => {
-                if self.auditor.is_expecting() || signed.checkpoint.number > header.checkpoint {
+                let are_bases_missing =
+                    header.horizon.as_ref().is_some_and(|horizon| horizon.streams != self.bases.0);
+                if are_bases_missing
+                    || self.auditor.is_expecting()
+                    || signed.checkpoint.number > header.checkpoint
+                {
                     return Err(DocumentFinding::Misplaced { line, event });
                 }
                 let verdict = signed.check_after(&self.tip).and_then(|()| signed.check_signature(self.keys));
@@ -148,6 +182,12 @@ impl<'a> DocumentAuditor<'a> {
             SignatureError::UnknownKey => DocumentFinding::UnknownKey(header.key_id.clone()),
             SignatureError::Invalid => DocumentFinding::Signature,
         })?;
+        if let Some(horizon) = &header.horizon {
+            let verdict = horizon.check_signature(self.keys);
+            verdict.map_err(|fault| DocumentFinding::Horizon { line: 1, fault })?;
+            self.tip = horizon.tip;
+            self.auditor.begin_after(horizon);
+        }
         self.header = Some(header);
         Ok(())
     }
@@ -181,7 +221,7 @@ mod tests {
             lines.push(Line::Checkpoint(Box::new(signed)).to_line());
             lines.extend(items.iter().map(|item| Line::Event(Box::new(item.clone())).to_line()));
         }
-        let header = Header::sign(&keys, tally.tip(), DateTime::UNIX_EPOCH);
+        let header = Header::sign(&keys, None, tally.tip(), DateTime::UNIX_EPOCH);
         lines.insert(0, Line::Header(Box::new(header)).to_line());
         lines
     }

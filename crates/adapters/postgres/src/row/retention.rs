@@ -1,0 +1,194 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+};
+use diesel_async::RunQueryDsl;
+use portcullis_domain::{
+    checkpoint::{CheckpointHash, RunningHash, Signature, Tip},
+    event::StreamKind,
+    id::StreamId,
+    port::{FeedCursor, Retention, StoreError},
+    retention::{BasesHash, Horizon, StreamBase},
+    seal::Sealed,
+};
+use uuid::Uuid;
+
+use crate::{
+    Postgres,
+    column::{RowName, column, stored_number},
+    detached,
+    error::engine,
+    schema::{horizons, stream_bases},
+};
+
+/// The bases come only with their horizon. Of two that race to follow one, the key of `previous` lets one in.
+const PUT: &str = "WITH put AS (
+        INSERT INTO horizons (number, previous, transaction_id, position, event_count, running_hash, checkpoint_hash, bases_hash,
+                              streams, made_at, key_id, signature)
+        SELECT $1, newest.number, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+        FROM (SELECT coalesce(max(number), 0) AS number FROM horizons) AS newest WHERE newest.number < $1
+        ON CONFLICT DO NOTHING
+        RETURNING number
+    ), based AS (
+        INSERT INTO stream_bases (stream_id, kind, version, position, hash, recorded_at, state)
+        SELECT given.* FROM unnest($12, $13, $14, $15, $16, $17, $18) AS given, put
+        ON CONFLICT (stream_id) DO UPDATE SET kind = excluded.kind, version = excluded.version, position = excluded.position,
+            hash = excluded.hash, recorded_at = excluded.recorded_at, state = excluded.state
+    )
+    SELECT count(*) AS count FROM put";
+
+const DROP: &str = "DELETE FROM events WHERE position IN (
+    SELECT events.position FROM events, (SELECT transaction_id, position FROM horizons ORDER BY number DESC LIMIT 1) AS horizon
+    WHERE (events.transaction_id, events.position) <= (horizon.transaction_id, horizon.position)
+    ORDER BY events.transaction_id, events.position LIMIT $1)";
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = horizons, check_for_backend(diesel::pg::Pg))]
+struct HorizonRow {
+    number: i64,
+    transaction_id: i64,
+    position: i64,
+    event_count: i64,
+    running_hash: Vec<u8>,
+    checkpoint_hash: Vec<u8>,
+    bases_hash: Vec<u8>,
+    streams: i64,
+    made_at: DateTime<Utc>,
+    key_id: String,
+    signature: Vec<u8>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = stream_bases, check_for_backend(diesel::pg::Pg))]
+struct BaseRow {
+    stream_id: Uuid,
+    kind: String,
+    version: i64,
+    position: i64,
+    hash: Vec<u8>,
+    recorded_at: DateTime<Utc>,
+    state: Option<Vec<u8>>,
+}
+
+#[async_trait]
+impl Retention for Postgres {
+    async fn horizon(&self) -> Result<Option<Horizon>, StoreError> {
+        let newest = horizons::table.order(horizons::number.desc()).limit(1);
+        let query = newest.select(HorizonRow::as_select());
+        let row = query.first(&mut self.connection().await?).await.optional().map_err(engine)?;
+        row.map(Horizon::try_from).transpose()
+    }
+
+    async fn find_base(&self, stream: StreamId) -> Result<Option<StreamBase>, StoreError> {
+        let query = stream_bases::table.find(Uuid::from(stream)).select(BaseRow::as_select());
+        let row = query.first(&mut self.connection().await?).await.optional().map_err(engine)?;
+        row.map(StreamBase::try_from).transpose()
+    }
+
+    async fn list_bases(&self, after: Option<StreamId>, limit: usize) -> Result<Vec<StreamBase>, StoreError> {
+        let query = stream_bases::table
+            .order(stream_bases::stream_id)
+            .limit(stored_number(limit))
+            .select(BaseRow::as_select());
+        let mut connection = self.connection().await?;
+        let rows: Vec<BaseRow> = match after {
+            Some(after) => {
+                query.filter(stream_bases::stream_id.gt(Uuid::from(after))).load(&mut connection).await
+            }
+            None => query.load(&mut connection).await,
+        }
+        .map_err(engine)?;
+        rows.into_iter().map(StreamBase::try_from).collect()
+    }
+
+    async fn put_horizon(&self, horizon: &Horizon, bases: &[StreamBase]) -> Result<bool, StoreError> {
+        let Horizon { tip, bases: bases_hash, streams, made_at, key_id, signature } = horizon;
+        let statement = sql_query(PUT)
+            .bind::<BigInt, _>(stored_number(tip.number))
+            .bind::<BigInt, _>(stored_number(tip.cursor.transaction))
+            .bind::<BigInt, _>(stored_number(tip.cursor.position))
+            .bind::<BigInt, _>(stored_number(tip.count))
+            .bind::<Binary, _>(tip.running_hash.as_bytes().to_vec())
+            .bind::<Binary, _>(tip.hash.as_bytes().to_vec())
+            .bind::<Binary, _>(bases_hash.as_bytes().to_vec())
+            .bind::<BigInt, _>(stored_number(*streams))
+            .bind::<Timestamptz, _>(*made_at)
+            .bind::<Text, _>(key_id.clone())
+            .bind::<Binary, _>(signature.as_bytes().to_vec())
+            .bind::<Array<SqlUuid>, _>(column(bases, |base| Uuid::from(base.stream)))
+            .bind::<Array<Text>, _>(column(bases, |base| base.kind.as_str().to_owned()))
+            .bind::<Array<BigInt>, _>(column(bases, |base| stored_number(base.version)))
+            .bind::<Array<BigInt>, _>(column(bases, |base| stored_number(base.position)))
+            .bind::<Array<Binary>, _>(column(bases, |base| base.hash.as_bytes().to_vec()))
+            .bind::<Array<Timestamptz>, _>(column(bases, |base| base.recorded_at))
+            .bind::<Array<Nullable<Binary>>, _>(column(bases, |base| {
+                base.state.as_ref().map(|state| state.as_bytes().to_vec())
+            }));
+        let mut connection = self.connection().await?;
+        detached(async move {
+            let put: Count = statement.get_result(&mut connection).await.map_err(engine)?;
+            Ok(put.count == 1)
+        })
+        .await
+    }
+
+    async fn drop_archived(&self, limit: usize) -> Result<u64, StoreError> {
+        let statement = sql_query(DROP).bind::<BigInt, _>(stored_number(limit));
+        let mut connection = self.connection().await?;
+        detached(async move { Ok(statement.execute(&mut connection).await.map_err(engine)? as u64) }).await
+    }
+}
+
+impl TryFrom<HorizonRow> for Horizon {
+    type Error = StoreError;
+
+    fn try_from(row: HorizonRow) -> Result<Self, StoreError> {
+        let name = RowName::new("horizons", format!("number {}", row.number));
+        let hash = |column, bytes: &[u8]| name.hash(column, bytes).map(|hash| *hash.as_bytes());
+        let signature = row.signature.as_slice().try_into();
+        Ok(Self {
+            tip: Tip {
+                number: name.count("number", row.number)?,
+                cursor: FeedCursor {
+                    transaction: name.count("transaction_id", row.transaction_id)?,
+                    position: name.count("position", row.position)?,
+                },
+                count: name.count("event_count", row.event_count)?,
+                running_hash: RunningHash::new(hash("running_hash", &row.running_hash)?),
+                hash: CheckpointHash::new(hash("checkpoint_hash", &row.checkpoint_hash)?),
+            },
+            bases: BasesHash::new(hash("bases_hash", &row.bases_hash)?),
+            streams: name.count("streams", row.streams)?,
+            made_at: row.made_at,
+            signature: Signature::new(signature.map_err(|_| name.corrupt("signature has another length"))?),
+            key_id: row.key_id,
+        })
+    }
+}
+
+impl TryFrom<BaseRow> for StreamBase {
+    type Error = StoreError;
+
+    fn try_from(row: BaseRow) -> Result<Self, StoreError> {
+        let name = RowName::new("stream_bases", format!("id {}", row.stream_id));
+        Ok(Self {
+            stream: row.stream_id.into(),
+            kind: StreamKind::from_stored(&row.kind)
+                .ok_or_else(|| name.corrupt(format_args!("kind {:?} is unknown", row.kind)))?,
+            version: name.count("version", row.version)?,
+            position: name.count("position", row.position)?,
+            hash: name.hash("hash", &row.hash)?,
+            recorded_at: row.recorded_at,
+            state: row.state.map(Sealed::new),
+        })
+    }
+}
