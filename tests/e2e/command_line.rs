@@ -173,7 +173,9 @@ mod openapi {
     #[test]
     fn prints_what_leaves_through_the_broker_as_it_is_checked_in() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(printed(with(&["asyncapi"], folder.path())), include_str!("../../asyncapi.json"));
+        let document = printed(with(&["asyncapi"], folder.path()));
+        let checked_in = include_str!("../../asyncapi.json");
+        assert!(document == checked_in, "asyncapi.json is stale; `just asyncapi` writes it anew");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod import;
 mod jwt;
 mod keys;
 mod limits;
+mod live;
 mod load;
 mod lockout;
 mod mail;

@@ -144,20 +144,22 @@ impl Place {
 
     /// Takes what has arrived in the queue since the last time.
     pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
+        let deliveries = self.messages().await.into_iter().map(|event| {
+            let text = |name: &str| event[name].as_str().expect("a text").to_owned();
+            let version = event["streamversion"].as_u64().expect("a number");
+            Delivery { id: text("id"), event_type: text("type"), stream: text("subject"), version }
+        });
+        deliveries.collect()
+    }
+
+    /// As [`deliveries`](Self::deliveries), the whole messages.
+    pub(crate) async fn messages(&self) -> Vec<Value> {
         let (_connection, channel) = connect().await;
         let mut taken = Vec::new();
         let get = || channel.basic_get(self.name.as_str().into(), BasicGetOptions::default());
         while let Some(message) = get().await.expect("the queue is there") {
             message.acker.ack(BasicAckOptions::default()).await.expect("acknowledged");
-            let event: Value = serde_json::from_slice(&message.data).expect("JSON");
-            let text = |name: &str| event[name].as_str().expect("a text").to_owned();
-            let version = event["streamversion"].as_u64().expect("a number");
-            taken.push(Delivery {
-                id: text("id"),
-                event_type: text("type"),
-                stream: text("subject"),
-                version,
-            });
+            taken.push(serde_json::from_slice(&message.data).expect("JSON"));
         }
         taken
     }

@@ -8,6 +8,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use crate::{
     config::{Config, ConfigError},
     http,
+    live::{self, Hub},
     mail::MailCopies,
     metric::{watch_dependencies, watch_population, watch_subscriptions},
     server,
@@ -23,6 +24,7 @@ pub struct App {
     endpoint: BoxEndpoint<'static, Response>,
     subscriptions: Vec<Subscription>,
     notary: NotarySubscription,
+    hub: Arc<Hub>,
     stack: Stack,
     grace: Duration,
     retention: Retention,
@@ -35,13 +37,19 @@ impl App {
         let listener = listen(config).await?;
         let address = listener.local_addr().map_err(|error| port_error(config, &error))?;
         let stack = Stack::open(config, address.port()).await?;
+        let feeds = live::Limits::new(server::connections_of_this_process() / 2, config.live_feeds_per_user);
+        let live = stack.metrics.live.clone();
+        let hub = Hub::new(stack.identity.clone(), http::render, feeds, live);
         let endpoint = http::endpoint(
             stack.identity.clone(),
-            stack.dependencies(),
+            http::Beside {
+                dependencies: stack.dependencies(),
+                hub: Arc::clone(&hub),
+                tokens: Arc::clone(&stack.tokens),
+                copies: MailCopies { folder: mail_folder(config) },
+            },
             Arc::clone(&stack.metrics),
-            Arc::clone(&stack.tokens),
             gate(config, &stack),
-            MailCopies { folder: mail_folder(config) },
             config.console.then_some(&config.app_name),
         );
         let ports = stack.identity.ports();
@@ -61,6 +69,7 @@ impl App {
             endpoint,
             subscriptions,
             notary,
+            hub,
             stack,
             grace: config.shutdown_grace,
             retention: Retention {
@@ -86,6 +95,12 @@ impl App {
             subscriptions.spawn(subscription.run(stopped.clone()));
         }
         subscriptions.spawn(self.notary.run(stopped));
+        let following = tokio::spawn(Arc::clone(&self.hub).follow(Arc::clone(&self.stack.subscriptions)));
+        // Feeds never end by themselves: a stop would wait for them.
+        let stop = async {
+            stop.await;
+            self.hub.close();
+        };
         let serving = server::serve(self.listener, self.endpoint, stop, self.grace);
         tokio::select! {
             () = serving => {}
@@ -94,6 +109,9 @@ impl App {
             never = forget_requests(&self.stack.identity) => match never {},
             never = keep_up(&self.stack.identity, self.retention) => match never {},
         }
+        self.hub.close();
+        // It does nothing more than to end.
+        let _ = following.await;
         // Nobody listens any more when all subscriptions have ended by themselves.
         let _ = stop_subscriptions.send(true);
         if tokio::time::timeout(self.grace, subscriptions.join_all()).await.is_err() {

@@ -1,6 +1,6 @@
 //! What leaves through the broker, as an AsyncAPI 3.0 document: made of the types that messages are written with.
 
-use portcullis_domain::message::{self, MessageSchema};
+use portcullis_domain::message::{self, MessageSchema, client_schema};
 use portcullis_rabbitmq::{Options, envelope_schema};
 use serde_json::{Map, Value, json};
 
@@ -11,9 +11,13 @@ again by their `id`. What no queue takes is put aside and can be replayed: `port
 
 Fields may be added to a message's data without another version: pass over those that you do not know.";
 
+/// Stands for every type that clients have made.
+const CLIENT: &str = "client";
+
 /// The AsyncAPI document as JSON.
 pub fn asyncapi_json() -> String {
-    let messages = message::schemas();
+    let mut messages = message::schemas();
+    messages.push(MessageSchema { event_type: CLIENT, data: client_schema() });
     let by_type = |make: fn(&MessageSchema) -> Value| {
         messages.iter().map(|message| (message.event_type.to_owned(), make(message))).collect::<Map<_, _>>()
     };
@@ -39,7 +43,7 @@ pub fn asyncapi_json() -> String {
 
 fn channel(message: &MessageSchema) -> Value {
     let event_type = message.event_type;
-    json!({
+    let mut channel = json!({
         "address": event_type,
         "messages": {event_type: {"$ref": format!("#/components/messages/{event_type}")}},
         "bindings": {"amqp": {
@@ -47,7 +51,13 @@ fn channel(message: &MessageSchema) -> Value {
             "exchange": {"name": exchange(), "type": "topic", "durable": true, "autoDelete": false, "vhost": "/"},
             "bindingVersion": "0.3.0",
         }},
-    })
+    });
+    if event_type == CLIENT {
+        channel["address"] = json!("{type}");
+        let about = "A type that clients have made: none that begins with `user.`, `company.`, `api_key.`, `feature.` or `stream.`.";
+        channel["parameters"] = json!({"type": {"description": about}});
+    }
+    channel
 }
 
 fn operation(message: &MessageSchema) -> Value {
@@ -62,6 +72,9 @@ fn operation(message: &MessageSchema) -> Value {
 
 fn message_of(message: &MessageSchema) -> Value {
     let event_type = message.event_type;
+    let path = if event_type == CLIENT { "[^/]+" } else { &event_type.replace('.', "\\.") };
+    let version = message::VERSION.replace('.', "\\.");
+    let named = if event_type == CLIENT { json!({"type": "string"}) } else { json!({"const": event_type}) };
     json!({
         "name": event_type,
         "title": event_type,
@@ -69,8 +82,8 @@ fn message_of(message: &MessageSchema) -> Value {
         "payload": {"allOf": [
             {"$ref": "#/components/schemas/CloudEvent"},
             {"type": "object", "properties": {
-                "type": {"const": event_type},
-                "dataschema": {"type": "string", "pattern": format!("/api/v1/stream/schemas/{event_type}/{}$", message::VERSION).replace('.', "\\.")},
+                "type": named,
+                "dataschema": {"type": "string", "pattern": format!("/api/v1/stream/schemas/{path}/{version}$")},
                 "data": {"$ref": format!("#/components/schemas/{event_type}")},
             }},
         ]},

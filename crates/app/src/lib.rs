@@ -16,6 +16,7 @@ mod dependency;
 mod fall_back;
 mod http;
 mod key_ring;
+mod live;
 mod login_history;
 mod mail;
 mod master_key;

@@ -47,12 +47,33 @@ impl Limits {
     /// Where the process may open fewer files than [`MAX_CONNECTIONS`], connections leave a quarter of them to the rest of it: a
     /// database is files, too.
     fn of_this_process() -> Self {
-        #[cfg(unix)]
-        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        #[cfg(not(unix))]
-        let files = None;
-        Self { connections: connections(files), write_timeout: WRITE_TIMEOUT }
+        Self { connections: connections_of_this_process(), write_timeout: WRITE_TIMEOUT }
     }
+}
+
+/// How many connections may be open.
+pub(crate) fn connections_of_this_process() -> usize {
+    connections(files())
+}
+
+/// How many files the process may open: many systems give a program few, and more where it asks.
+#[cfg(unix)]
+fn files() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = u64::try_from(MAX_CONNECTIONS + MAX_CONNECTIONS / 2).unwrap_or(u64::MAX);
+    let allowed = limit.maximum.unwrap_or(u64::MAX).min(wanted);
+    if limit.current.is_none_or(|current| current >= allowed) {
+        return limit.current;
+    }
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum: limit.maximum });
+    raised.map_or(limit.current, |()| Some(allowed))
+}
+
+#[cfg(not(unix))]
+fn files() -> Option<u64> {
+    None
 }
 
 fn connections(files: Option<u64>) -> usize {

@@ -54,6 +54,7 @@ fn these_are_the_operations() {
     GET /api/v1/stream/audit/{stream_id} bearer: 200 400 401 404 default
     GET /api/v1/stream/events/{stream_id} bearer: 200 400 401 404 default
     GET /api/v1/stream/history/{stream_id} bearer: 200 400 401 404 default
+    GET /api/v1/stream/live/{stream_id} bearer: 200 400 401 404 503 default
     GET /api/v1/stream/schemas/{type}/{version}: 200 404 default
     GET /api/v1/stream/schemas: 200 default
     GET /api/v1/stream/search bearer: 200 400 401 404 default

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use schema::{MessageSchema, VERSION, schemas};
+pub use schema::{MessageSchema, VERSION, client_schema, schemas};
 
 use crate::{
     company::{Company, CompanyEvent, CompanyField},
@@ -100,7 +100,7 @@ struct OfStream {
 }
 
 /// Of a client's own type: what the client said stands by itself, lest it pass for what the service says.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OfClient {
     stream_id: StreamId,
     stream_kind: StreamKind,

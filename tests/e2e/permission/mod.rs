@@ -130,7 +130,9 @@ impl World {
         if let Some(body) = body(row.body, &caller, name, &bystander) {
             request = request.json(&body);
         }
-        let answer = self.client.send(request).await;
+        let is_endless = row.operation.contains("/stream/live/");
+        let answer =
+            if is_endless { self.client.begin(request).await } else { self.client.send(request).await };
         if matches!(answer.status, 401 | 403) {
             let code = answer.body["error_code"].as_str().expect("an error");
             assert!(code.starts_with("USER_1"), "{} as {kind:?}: {code}", row.operation);

@@ -112,6 +112,7 @@ pub(super) const TABLE: &[Row] = &[
     row("PUT /api/v1/stream/metadata", NO_TARGET, OnStream(r#""metadata": {"a": 1}"#), [401, 404, 200, 200, 401, 404]),
     row("POST /api/v1/stream/deactivate", NO_TARGET, OnStream(""), [401, 404, 200, 200, 401, 404]),
     row("GET /api/v1/stream/search", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("GET /api/v1/stream/live/{stream_id}", Bystander, NO_BODY, [401, 404, 200, 200, 401, 404]),
     row("GET /api/v1/stream/events/{stream_id}", Bystander, NO_BODY, [401, 404, 200, 200, 401, 404]),
     row("GET /api/v1/stream/snapshots/{stream_id}/latest", Bystander, NO_BODY, [401, 404, 404, 404, 401, 404]),
     row("GET /api/v1/stream/history/{stream_id}", Bystander, NO_BODY, [401, 404, 200, 200, 401, 404]),

@@ -179,6 +179,8 @@ settings! {
         registrations_per_hour: NonZeroU32 = plain("RATE_LIMIT_REGISTER_PER_HOUR", "3", form::limit());
         /// How many requests of any other kind somebody may make, a minute.
         requests_per_minute: NonZeroU32 = plain("RATE_LIMIT_PER_MINUTE", "60", form::limit());
+        /// How many live feeds (`GET /stream/live/{stream_id}`) one account may have open on a replica. All of them together take up to half of a replica's connections, of which there are 10,000, or three quarters of the files that the process may open where that is less.
+        live_feeds_per_user: usize = plain("LIVE_FEEDS_PER_USER", "20", form::number(1..=10_000));
         /// How many wrong passwords lock an account. They are counted by account and by the network they come from (a /24 of IPv4, a /48 of IPv6), and the account is locked for that network alone: its sessions live on, and its owner signs in from elsewhere.
         max_login_attempts: u32 = plain("MAX_LOGIN_ATTEMPTS", "5", form::number(1..=10_000));
         /// For how long, in minutes. So long wrong passwords count, too.

@@ -3,6 +3,7 @@
 
 mod administration;
 mod company;
+mod live;
 mod privacy;
 mod schema;
 mod stream;

@@ -33,8 +33,8 @@ use poem::{EndpointExt, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use portcullis_domain::Identity;
 
-use crate::{dependency::Dependency, mail::MailCopies, metric::Metrics, token::RingTokens};
-pub(crate) use {boundary::Gate, limit::Limits};
+use crate::{dependency::Dependency, live::Hub, mail::MailCopies, metric::Metrics, token::RingTokens};
+pub(crate) use {boundary::Gate, limit::Limits, stream::render};
 
 /// The groups of the OpenAPI document.
 #[derive(Tags)]
@@ -94,6 +94,7 @@ fn api() -> impl OpenApi {
         stream::AppendEventApi,
         stream::SnapshotApi,
         stream::ListEventsApi,
+        stream::LiveApi,
         stream::HistoryApi,
         stream::MetadataApi,
         stream::DeactivateApi,
@@ -123,15 +124,21 @@ pub fn openapi_yaml() -> String {
     service().spec_yaml()
 }
 
+/// What endpoints ask beside the domain.
+pub(crate) struct Beside {
+    pub(crate) dependencies: Arc<[Box<dyn Dependency>]>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) tokens: Arc<RingTokens>,
+    pub(crate) copies: MailCopies,
+}
+
 /// Everything the service serves, with the console's pages in the name of an installation or without; whatever goes wrong inside is
 /// answered in the one error shape.
 pub(crate) fn endpoint(
     identity: Identity,
-    dependencies: Arc<[Box<dyn Dependency>]>,
+    asked: Beside,
     metrics: Arc<Metrics>,
-    tokens: Arc<RingTokens>,
     gate: Gate,
-    copies: MailCopies,
     console_of: Option<&str>,
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
@@ -143,6 +150,7 @@ pub(crate) fn endpoint(
         all = console::routes(all, app_name);
     }
     let routes = route::Routes::of(&service, &beside);
-    let all = all.nest("/", service).data(dependencies).data(copies).data(tokens);
+    let Beside { dependencies, hub, tokens, copies } = asked;
+    let all = all.nest("/", service).data(dependencies).data(hub).data(tokens).data(copies);
     boundary::Boundary::new(all, identity, metrics, gate, routes).boxed()
 }

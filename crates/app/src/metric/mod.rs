@@ -7,6 +7,7 @@ mod cache;
 mod dependency;
 mod hashing;
 mod http;
+mod live;
 mod lockout;
 mod population;
 mod reference;
@@ -27,6 +28,7 @@ use self::{
 pub(crate) use self::{
     cache::{CacheLevel, CacheMetrics},
     dependency::watch_dependencies,
+    live::{FeedEnd, LiveMetrics},
     population::watch_population,
     subscription::{Delivered, watch_subscriptions},
 };
@@ -47,6 +49,7 @@ pub(crate) struct Metrics {
     pub(crate) stream: StreamMetrics,
     pub(crate) hashing: HashingMetrics,
     pub(crate) dependency: DependencyMetrics,
+    pub(crate) live: LiveMetrics,
     pub(crate) service: ServiceMetrics,
 }
 
@@ -77,6 +80,7 @@ impl Metrics {
             stream: StreamMetrics::new(&mut book),
             hashing: HashingMetrics::new(&mut book),
             dependency: DependencyMetrics::new(&mut book),
+            live: LiveMetrics::new(&mut book),
             service: ServiceMetrics::new(&mut book),
             book,
         })

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    CompanyCreated, CompanyId, CompanyUpdated, Created, DateTime, Deleted, OfSession, StreamId, StreamKind,
-    Updated, UserId, Utc,
+    CompanyCreated, CompanyId, CompanyUpdated, Created, DateTime, Deleted, OfClient, OfSession, StreamId,
+    StreamKind, Updated, UserId, Utc,
 };
 use crate::event::{EventSchema, catalogue, schema_of, titled};
 
@@ -63,6 +63,12 @@ pub fn schemas() -> Vec<MessageSchema> {
         newest.push(schema);
     }
     newest.into_iter().map(of_event).collect()
+}
+
+/// What is told of events of clients' own types.
+pub fn client_schema() -> Value {
+    let about = "The data of a message of a type that clients have made.";
+    titled(schema_of::<OfClient>(), &format!("a client's own type, message version {VERSION}"), about)
 }
 
 fn of_event(event: EventSchema) -> MessageSchema {

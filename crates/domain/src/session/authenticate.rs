@@ -7,7 +7,7 @@ use super::Session;
 use crate::{
     caller::Caller,
     company::Company,
-    id::SessionId,
+    id::{SessionId, UserId},
     identity::Identity,
     port::{AccessClaims, CachedSession, LiveSession, StoreError, TokenError},
     user::Account,
@@ -51,14 +51,29 @@ impl Identity {
             TokenError::Invalid => AuthenticateError::TokenInvalid,
             TokenError::Expired => AuthenticateError::TokenExpired,
         })?;
-        let live = match self.cached_session(claims.session).await {
+        self.caller_of(claims.session, claims.user, now).await
+    }
+
+    /// The caller as they are now, for what goes on longer than a request: their session lives still, their account is active, and what they may do
+    /// follows from its role now. That the token has run out meanwhile ends nothing: the session is what counts.
+    pub async fn reauthenticate(&self, caller: &Caller) -> Result<Caller, AuthenticateError> {
+        self.caller_of(caller.session, caller.user, self.now()).await
+    }
+
+    async fn caller_of(
+        &self,
+        session: SessionId,
+        user: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<Caller, AuthenticateError> {
+        let live = match self.cached_session(session).await {
             Some(CachedSession::Revoked) => None,
             Some(CachedSession::Live(live)) if now < live.seen_at + SEEN_WITHIN => Some(live),
-            Some(CachedSession::Live(_)) | None => self.find_live(claims.session, now).await?,
+            Some(CachedSession::Live(_)) | None => self.find_live(session, now).await?,
         };
-        let live = live.filter(|live| now < live.expires_at && live.user == claims.user);
+        let live = live.filter(|live| now < live.expires_at && live.user == user);
         let LiveSession { user, role, .. } = live.ok_or(AuthenticateError::TokenInvalid)?;
-        Ok(Caller { user, session: claims.session, permissions: role.permissions().to_vec() })
+        Ok(Caller { user, session, permissions: role.permissions().to_vec() })
     }
 
     /// Verifies an access token, also one that another replica has signed with a key that this one has not heard of.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     http::{self, Gate},
+    live::{self, Hub},
     mail::MailCopies,
     metric::Metrics,
     token::RingTokens,
@@ -51,7 +52,9 @@ impl Api {
         let identity = Identity::new(portcullis_memory::ports(), Policy::default());
         let copies = MailCopies { folder: PathBuf::new() };
         let (metrics, tokens) = (Metrics::new(), RingTokens::of_memory());
-        Self { endpoint: http::endpoint(identity, Arc::new([]), metrics, tokens, gate, copies, None), asked }
+        let hub = Hub::new(identity.clone(), http::render, live::Limits::new(1, 1), metrics.live.clone());
+        let beside = http::Beside { dependencies: Arc::new([]), hub, tokens, copies };
+        Self { endpoint: http::endpoint(identity, beside, metrics, gate, None), asked }
     }
 
     async fn send(&self, method: Method, path: &str) -> Response {

@@ -15,6 +15,7 @@ use poem_openapi::{
 use portcullis_domain::{
     event::{DIALECT, catalogue},
     message::{self, MessageSchema},
+    stream::is_reserved,
 };
 use serde_json::{Value, json};
 
@@ -79,11 +80,18 @@ static DOCUMENTS: LazyLock<BTreeMap<(String, String), Bytes>> = LazyLock::new(||
     all.collect()
 });
 
+/// The schema of messages of every type that is not the service's own.
+static CLIENT_DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| text(message::client_schema()));
+
 fn document(schema: &Value, path: &str) -> Bytes {
     let mut schema = schema.clone();
-    schema["$schema"] = json!(DIALECT);
     // Relative: it is wherever it was asked for.
     schema["$id"] = json!(path);
+    text(schema)
+}
+
+fn text(mut schema: Value) -> Bytes {
+    schema["$schema"] = json!(DIALECT);
     format!("{schema:#}\n").into()
 }
 
@@ -164,7 +172,12 @@ impl SchemaApi {
         #[oai(name = "type")] event_type: Path<String>,
         version: Path<String>,
     ) -> Result<SchemaDocument, Failed<SchemaNotFound>> {
-        let found = DOCUMENTS.get(&(event_type.0, version.0));
+        let (event_type, version) = (event_type.0, version.0);
+        // Which types clients have made is nobody's business here: all of them are told of in one shape.
+        if version == message::VERSION && !is_reserved(&event_type) {
+            return Ok(SchemaDocument(CLIENT_DOCUMENT.clone()));
+        }
+        let found = DOCUMENTS.get(&(event_type, version));
         Ok(SchemaDocument(found.cloned().ok_or(SchemaNotFound)?))
     }
 }
