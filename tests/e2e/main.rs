@@ -7,6 +7,7 @@ mod stack;
 
 mod account;
 mod admin;
+mod api_key;
 mod audit;
 mod chaos;
 mod command_line;

@@ -14,8 +14,11 @@ use crate::{
     server,
     stack::{Stack, mail_folder},
     subscription::{NotarySubscription, Subscription},
-    upkeep::{Retention, forget_requests, keep_up},
+    upkeep::{Retention, flush_usage, forget_requests, keep_up},
 };
+
+/// How long a stopping service tries to record what it granted last, at least.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
 
 /// A service that listens already and answers once it is run.
 pub struct App {
@@ -47,6 +50,10 @@ impl App {
                 hub: Arc::clone(&hub),
                 tokens: Arc::clone(&stack.tokens),
                 copies: MailCopies { folder: mail_folder(config) },
+                authority: http::Authority {
+                    issuer: config.issuer(address.port()),
+                    audience: config.token_audience.clone(),
+                },
             },
             Arc::clone(&stack.metrics),
             gate(config, &stack),
@@ -101,6 +108,8 @@ impl App {
             stop.await;
             self.hub.close();
         };
+        let (stop_flushing, told) = watch::channel(false);
+        let flushing = tokio::spawn(flush_usage(self.stack.identity.clone(), told));
         let serving = server::serve(self.listener, self.endpoint, stop, self.grace);
         tokio::select! {
             () = serving => {}
@@ -112,6 +121,11 @@ impl App {
         self.hub.close();
         // It does nothing more than to end.
         let _ = following.await;
+        // Before the subscriptions, so that what it records is told of and signed still.
+        let _ = stop_flushing.send(true);
+        if tokio::time::timeout(self.grace.max(LAST_FLUSH), flushing).await.is_err() {
+            tracing::warn!("what was granted last is not recorded");
+        }
         // Nobody listens any more when all subscriptions have ended by themselves.
         let _ = stop_subscriptions.send(true);
         if tokio::time::timeout(self.grace, subscriptions.join_all()).await.is_err() {

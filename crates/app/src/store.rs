@@ -3,9 +3,9 @@
 use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
-    Accesses, Checkpoints, Companies, Credentials, EventSearch, EventStore, IdempotencyKeys, Invitations,
-    LoginHistory, Members, OneTimeCodes, Retention, Sessions, SigningKeys, Streams, SubjectKeys,
-    Subscriptions, Users,
+    Accesses, ApiKeys, Checkpoints, Companies, Credentials, EventSearch, EventStore, FeatureUsages, Features,
+    IdempotencyKeys, Invitations, LoginHistory, Members, OneTimeCodes, Retention, Sessions, SigningKeys,
+    Streams, SubjectKeys, Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;
@@ -32,6 +32,9 @@ pub(crate) struct Store {
     pub(crate) streams: Arc<dyn Streams>,
     pub(crate) event_search: Arc<dyn EventSearch>,
     pub(crate) idempotency_keys: Arc<dyn IdempotencyKeys>,
+    pub(crate) api_keys: Arc<dyn ApiKeys>,
+    pub(crate) features: Arc<dyn Features>,
+    pub(crate) feature_usages: Arc<dyn FeatureUsages>,
     pub(crate) subject_keys: Arc<dyn SubjectKeys>,
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
@@ -101,6 +104,9 @@ impl Store {
             + Streams
             + EventSearch
             + IdempotencyKeys
+            + ApiKeys
+            + Features
+            + FeatureUsages
             + SubjectKeys
             + SigningKeys
             + Subscriptions
@@ -122,6 +128,9 @@ impl Store {
             streams: store.clone(),
             event_search: store.clone(),
             idempotency_keys: store.clone(),
+            api_keys: store.clone(),
+            features: store.clone(),
+            feature_usages: store.clone(),
             subject_keys: store.clone(),
             signing_keys: store.clone(),
             subscriptions: store.clone(),

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use portcullis_domain::Identity;
+use tokio::sync::watch;
 
 use crate::causes::chain;
 
@@ -56,6 +57,26 @@ async fn prune(identity: &Identity, retention: Retention) {
         match outcome {
             Ok(count) => tracing::debug!(count, "{what} were deleted"),
             Err(error) => tracing::warn!("{what} were not deleted: {}", chain(&error)),
+        }
+    }
+}
+
+/// How often what was granted is committed: a process that is killed loses the counts of so much of it.
+const FLUSHED: Duration = Duration::from_secs(1);
+
+/// Commits what was granted and which keys were used, once a second, and once more when it is told to stop: when no request is answered
+/// any more.
+pub(crate) async fn flush_usage(identity: Identity, mut stop: watch::Receiver<bool>) {
+    loop {
+        let is_last = tokio::select! {
+            () = tokio::time::sleep(FLUSHED) => false,
+            _told_or_nobody_tells = stop.changed() => true,
+        };
+        if let Err(error) = identity.flush_usage().await {
+            tracing::warn!("what was granted is not recorded yet: {}", chain(&error));
+        }
+        if is_last {
+            return;
         }
     }
 }

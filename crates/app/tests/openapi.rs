@@ -38,19 +38,25 @@ fn the_document_is_the_one_that_is_checked_in() {
 fn these_are_the_operations() {
     let document: Value = serde_json::from_str(&portcullis_app::openapi_json()).expect("JSON");
     insta::assert_snapshot!(overview(&document), @r"
+    DELETE /api/v1/api_key/{id} bearer: 200 400 401 404 default
     DELETE /api/v1/companies/me/members/{user_id} bearer: 200 400 401 403 404 409 default
+    DELETE /api/v1/feature/{name} bearer: 200 401 403 404 default
     DELETE /api/v1/users/me bearer: 200 400 401 403 404 409 423 503 default
     DELETE /api/v1/users/me/sessions bearer: 200 401 default
     DELETE /api/v1/users/me/sessions/{id} bearer: 200 400 401 404 default
     DELETE /api/v1/users/{id} bearer: 200 400 401 403 404 409 default
     DELETE /api/v1/users/{id}/sessions bearer: 200 400 401 403 404 default
     GET /.well-known/jwks.json: 200 304
+    GET /api/v1/api_key bearer: 200 400 401 default
     GET /api/v1/auth/health: 200 503
     GET /api/v1/auth/keys: 200 304
     GET /api/v1/auth/me bearer: 200 401 default
     GET /api/v1/companies/me bearer: 200 401 403 404 default
     GET /api/v1/companies/me/members bearer: 200 400 401 403 404 default
     GET /api/v1/companies/{id} bearer: 200 400 401 403 404 default
+    GET /api/v1/feature bearer: 200 400 401 default
+    GET /api/v1/feature/{name} bearer: 200 401 404 default
+    GET /api/v1/feature/{name}/usage bearer: 200 400 401 403 404 default
     GET /api/v1/stream/audit/{stream_id} bearer: 200 400 401 404 default
     GET /api/v1/stream/events/{stream_id} bearer: 200 400 401 404 default
     GET /api/v1/stream/history/{stream_id} bearer: 200 400 401 404 default
@@ -72,6 +78,9 @@ fn these_are_the_operations() {
     GET /health/liveness: 200
     GET /health/readiness: 200 503
     POST /api/v1/admin/users bearer: 201 400 401 403 409 503 default
+    POST /api/v1/api_key/generate bearer: 201 400 401 403 404 409 default
+    POST /api/v1/api_key/{id}/rotate bearer: 200 400 401 404 default
+    POST /api/v1/auth/introspect bearer: 200 400 401 403 415 default
     POST /api/v1/auth/login: 200 400 401 403 409 423 503 default
     POST /api/v1/auth/logout bearer: 200 400 401 default
     POST /api/v1/auth/password/change bearer: 200 400 401 403 423 503 default
@@ -81,10 +90,13 @@ fn these_are_the_operations() {
     POST /api/v1/auth/register/company: 201 400 409 503 default
     POST /api/v1/auth/register/user: 201 400 404 409 503 default
     POST /api/v1/auth/register: 201 400 409 503 default
+    POST /api/v1/auth/revoke: 200 400 415 default
     POST /api/v1/auth/verify-email/resend: 202 400 default
     POST /api/v1/auth/verify-email: 200 400 default
     POST /api/v1/companies/me/invitations bearer: 201 400 401 403 404 default
     POST /api/v1/companies/me/members/{user_id}/approve bearer: 200 400 401 403 404 default
+    POST /api/v1/feature bearer: 201 400 401 403 404 409 default
+    POST /api/v1/feature/access/{feature_name} bearer: 200 401 403 404 default
     POST /api/v1/stream/deactivate bearer: 200 400 401 403 404 503 default
     POST /api/v1/stream/events bearer: 201 400 401 403 404 409 503 default
     POST /api/v1/stream/snapshots bearer: 201 400 401 403 404 409 503 default
@@ -93,6 +105,7 @@ fn these_are_the_operations() {
     POST /api/v1/users/{id}/unlock bearer: 200 400 401 403 404 default
     PUT /api/v1/companies/me bearer: 200 400 401 403 404 409 default
     PUT /api/v1/companies/me/members/{user_id}/role bearer: 200 400 401 403 404 409 default
+    PUT /api/v1/feature/{name} bearer: 200 400 401 403 404 default
     PUT /api/v1/stream/metadata bearer: 200 400 401 403 404 409 503 default
     PUT /api/v1/users/me bearer: 200 400 401 404 409 default
     PUT /api/v1/users/{id} bearer: 200 400 401 403 404 409 default

@@ -93,6 +93,18 @@ codes! {
     EventTypeReserved = "STREAM_3104", "EVENT_TYPE_RESERVED";
     /// No snapshot of the stream that can be believed.
     SnapshotNotFound = "STREAM_3105", "SNAPSHOT_NOT_FOUND";
+    /// No such API key of one's own or one's company's.
+    ApiKeyNotFound = "KEY_4101", "API_KEY_NOT_FOUND";
+    /// An API key that is missing, mistyped, unknown, revoked or expired.
+    ApiKeyInvalid = "KEY_4102", "API_KEY_INVALID";
+    /// No such feature.
+    FeatureNotFound = "FEATURE_5101", "FEATURE_NOT_FOUND";
+    /// The name has a feature.
+    FeatureAlreadyExists = "FEATURE_5102", "FEATURE_ALREADY_EXISTS";
+    /// Nobody is let into the feature.
+    FeatureDisabled = "FEATURE_5103", "FEATURE_DISABLED";
+    /// This caller is not let into the feature; `details.reason` says why.
+    FeatureAccessDenied = "FEATURE_5104", "FEATURE_ACCESS_DENIED";
     /// The request does not have the shape or the values it must.
     ValidationFailed = "COMMON_9001", "VALIDATION_FAILED";
     /// The request is valid, and what is there forbids it; `details.reason` says what.

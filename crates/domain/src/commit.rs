@@ -2,15 +2,18 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use crate::{
+    api_key::{ApiKey, Principal},
     audit::Access,
     company::{Company, Invitation, Member},
     event::{Event, NewEvent, StreamKind, Version},
-    id::{EventId, InvitationId, SessionId, StreamId, SubjectId, UserId},
+    feature::{Feature, FeatureName, FeatureUsage},
+    id::{ApiKeyId, EventId, FeatureId, InvitationId, SessionId, StreamId, SubjectId, UserId},
     port::StoreError,
     seal::SubjectKey,
     session::{LoginAttempt, Session},
@@ -107,6 +110,8 @@ pub enum ClaimSpace {
     BusinessNumber,
     /// A request that a client may send again.
     IdempotencyKey,
+    /// A feature's name.
+    Feature,
 }
 
 /// A row that reads are served from.
@@ -164,6 +169,22 @@ pub enum RowChange {
     PutIdempotentRequest(IdempotentRequest),
     /// Deletes what was done under a client's key, if it is still what this one claimed.
     DeleteIdempotentRequest(RequestDigest, EventId),
+    /// Writes an API key, new or not.
+    PutApiKey(Box<ApiKey>),
+    /// Notes that an API key was used; changes nothing where it is gone, or was used later.
+    TouchApiKey(ApiKeyId, DateTime<Utc>),
+    /// Deletes an API key.
+    DeleteApiKey(ApiKeyId),
+    /// Deletes every API key of an owner.
+    DeleteApiKeysOf(Principal),
+    /// Writes a feature, new or not.
+    PutFeature(Box<Feature>),
+    /// Deletes a feature.
+    DeleteFeature(FeatureId),
+    /// Adds to what was counted of a feature and a key; nothing where the feature is gone.
+    AddFeatureUsage(FeatureUsage),
+    /// Deletes what was counted of a feature.
+    DeleteFeatureUsagesOf(FeatureId),
 }
 
 /// What a commit became.
@@ -233,6 +254,11 @@ impl ClaimKey {
         Self { space: ClaimSpace::IdempotencyKey, key: key.to_string() }
     }
 
+    /// The key of a feature's name.
+    pub fn feature(name: &FeatureName) -> Self {
+        Self { space: ClaimSpace::Feature, key: name.as_str().to_lowercase() }
+    }
+
     /// What kind of key it is.
     pub const fn space(&self) -> ClaimSpace {
         self.space
@@ -252,6 +278,7 @@ impl ClaimSpace {
             Self::Username => "username",
             Self::BusinessNumber => "business_number",
             Self::IdempotencyKey => "idempotency_key",
+            Self::Feature => "feature",
         }
     }
 }

@@ -64,7 +64,7 @@ ids! {
     SessionId
     /// One event, unique over all streams; what consumers deduplicate by.
     EventId
-    /// The event history of one user or one company; the same UUID as that user's or company's id.
+    /// The event history of one user, company or feature; the same UUID as its id.
     StreamId
     /// A one-time code sent by mail.
     OneTimeCodeId
@@ -80,6 +80,10 @@ ids! {
     AccessId
     /// A stream's state at a version, kept.
     SnapshotId
+    /// An API key.
+    ApiKeyId
+    /// A feature.
+    FeatureId
 }
 
 impl From<UserId> for StreamId {
@@ -90,6 +94,18 @@ impl From<UserId> for StreamId {
 
 impl From<CompanyId> for StreamId {
     fn from(id: CompanyId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<FeatureId> for StreamId {
+    fn from(id: FeatureId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<FeatureId> for SubjectId {
+    fn from(id: FeatureId) -> Self {
         Self(id.0)
     }
 }

@@ -13,11 +13,12 @@ use crate::{
         Actor, EventData, EventType, NewEvent, StreamKind,
         personal::{self, Whence},
     },
-    id::{CompanyId, EventId, SessionId, StreamId, SubjectId, UserId, uuid_v7},
+    feature::Tally,
+    id::{ApiKeyId, CompanyId, EventId, SessionId, StreamId, SubjectId, UserId, uuid_v7},
     port::{
-        Accesses, AttemptCounters, Clock, Companies, Credentials, Entropy, EventSearch, EventStore,
-        IdempotencyKeys, Invitations, LoginHistory, Members, OneTimeCodes, PasswordHasher, Retention,
-        SessionCache, Sessions, StoreError, Streams, SubjectKeys, Tokens, Users,
+        Accesses, ApiKeys, AttemptCounters, Clock, Companies, Credentials, Entropy, EventSearch, EventStore,
+        FeatureUsages, Features, IdempotencyKeys, Invitations, LoginHistory, Members, OneTimeCodes,
+        PasswordHasher, Retention, SessionCache, Sessions, StoreError, Streams, SubjectKeys, Tokens, Users,
     },
     seal::{DataKey, MasterKey},
     user::{User, UserEvent},
@@ -60,6 +61,12 @@ pub struct Ports {
     pub event_search: Arc<dyn EventSearch>,
     /// Requests that were done under a client's key.
     pub idempotency_keys: Arc<dyn IdempotencyKeys>,
+    /// API keys.
+    pub api_keys: Arc<dyn ApiKeys>,
+    /// Features.
+    pub features: Arc<dyn Features>,
+    /// How often they were asked for.
+    pub feature_usages: Arc<dyn FeatureUsages>,
     /// Failures that are counted, such as wrong passwords.
     pub attempt_counters: Arc<dyn AttemptCounters>,
     /// Data keys, wrapped.
@@ -101,6 +108,12 @@ pub struct Policy {
     pub max_login_attempts: u32,
     /// For how long.
     pub lockout: Duration,
+    /// How many API keys an owner may have at a time.
+    pub max_api_keys: u32,
+    /// How long an API key is good, unless whoever makes it says.
+    pub api_key_lifetime: Duration,
+    /// How long after a rotation an API key's secret before it is good still.
+    pub api_key_rotation_overlap: Duration,
 }
 
 /// What happens to a sign-in of an account that has as many sessions as it may.
@@ -125,6 +138,9 @@ impl Default for Policy {
             password_history: true,
             max_login_attempts: 5,
             lockout: Duration::from_secs(15 * 60),
+            max_api_keys: 20,
+            api_key_lifetime: Duration::from_secs(365 * 24 * 60 * 60),
+            api_key_rotation_overlap: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -134,6 +150,7 @@ impl Default for Policy {
 pub struct Identity {
     ports: Ports,
     policy: Policy,
+    tally: Arc<Tally>,
 }
 
 /// What a use case decided about one account.
@@ -179,8 +196,8 @@ pub(crate) struct Tries(u32);
 
 impl Identity {
     /// Joins ports and policy.
-    pub const fn new(ports: Ports, policy: Policy) -> Self {
-        Self { ports, policy }
+    pub fn new(ports: Ports, policy: Policy) -> Self {
+        Self { ports, policy, tally: Arc::default() }
     }
 
     /// The ports, for subscriptions and tools.
@@ -191,6 +208,11 @@ impl Identity {
     /// The policy.
     pub const fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// What is counted and not committed yet; clones of this share it.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -317,7 +339,7 @@ impl Identity {
         after
     }
 
-    fn seal_event(
+    pub(crate) fn seal_event(
         &self,
         (event_type, schema_version): (&str, u32),
         data: EventData,
@@ -354,6 +376,11 @@ impl<'a> Act<'a> {
     /// An act of the service or its operator.
     pub(crate) const fn system(origin: &'a Origin, now: DateTime<Utc>) -> Self {
         Self { actor: Actor::System, origin, now, actor_key: None }
+    }
+
+    /// An act of whoever shows an API key, who is nobody in particular.
+    pub(crate) fn of_api_key(key: ApiKeyId, origin: &'a Origin, now: DateTime<Utc>) -> Self {
+        Self { actor: Actor::ApiKey(key.into()), origin, now, actor_key: None }
     }
 
     /// The same act of the same person, whose key is known, on streams of others too.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod administration;
+pub mod api_key;
 pub mod audit;
 pub mod caller;
 pub mod checkpoint;
@@ -8,8 +9,10 @@ pub mod code;
 pub mod commit;
 pub mod company;
 pub mod event;
+pub mod feature;
 pub mod id;
 pub mod identity;
+pub mod introspection;
 pub mod key_ring;
 pub mod message;
 pub mod port;

@@ -11,9 +11,10 @@ use serde_json::Value;
 pub use schema::{MessageSchema, VERSION, client_schema, schemas};
 
 use crate::{
+    api_key::{ApiKeyEvent, Principal},
     company::{Company, CompanyEvent, CompanyField},
     event::{Event, EventData, EventReadError, StreamKind},
-    id::{CompanyId, SessionId, StreamId, UserId},
+    id::{CompanyId, FeatureId, SessionId, StreamId, UserId},
     port::Message,
     seal::DataKey,
     stream::StreamEvent,
@@ -75,6 +76,29 @@ struct CompanyUpdated<'a> {
 #[derive(Serialize)]
 struct OfCompany {
     company_id: CompanyId,
+    #[serde(flatten)]
+    facts: Value,
+    timestamp: DateTime<Utc>,
+}
+
+/// Of an API key: the event's own facts, and the name that its owner gave it.
+#[derive(Serialize)]
+struct OfApiKey {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company_id: Option<CompanyId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(flatten)]
+    facts: Value,
+    timestamp: DateTime<Utc>,
+}
+
+/// Of a feature: the event's own facts, its name among them.
+#[derive(Serialize)]
+struct OfFeature {
+    feature_id: FeatureId,
     #[serde(flatten)]
     facts: Value,
     timestamp: DateTime<Utc>,
@@ -191,6 +215,32 @@ pub fn of_company_event(event: &Event, now: Option<&Company>) -> Result<Message,
         Err(error) => return Err(error),
     };
     Ok(message(event, data))
+}
+
+/// The message of an event about an API key, on the stream of its owner, whose data key opens what the owner calls it.
+pub fn of_api_key_event(
+    event: &Event,
+    owner: Principal,
+    key: Option<&DataKey>,
+) -> Result<Message, EventReadError> {
+    let (user_id, company_id) = match owner {
+        Principal::User(user) => (Some(user), None),
+        Principal::Company(company) => (None, Some(company)),
+    };
+    let name = match ApiKeyEvent::read(&event.event, key)? {
+        ApiKeyEvent::Issued { name, .. } => name.map(crate::value::ShortText::into_string),
+        ApiKeyEvent::Rotated { .. } | ApiKeyEvent::Revoked { .. } => None,
+    };
+    let facts = event.event.data.read()?;
+    let timestamp = event.event.recorded_at;
+    Ok(message(event, EventData::of(&OfApiKey { user_id, company_id, name, facts, timestamp })))
+}
+
+/// The message of an event on a feature's stream.
+pub fn of_feature_event(event: &Event) -> Result<Message, EventReadError> {
+    let feature_id = FeatureId::new(event.stream.into());
+    let (facts, timestamp) = (event.event.data.read()?, event.event.recorded_at);
+    Ok(message(event, EventData::of(&OfFeature { feature_id, facts, timestamp })))
 }
 
 fn message(event: &Event, data: EventData) -> Message {

@@ -2,10 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use portcullis_domain::port::{
-    Accesses, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies, Credentials,
-    EventSearch, EventStore, IdempotencyKeys, Invitations, LoginHistory, Mailer, Members, Message,
-    OneTimeCodes, PasswordHasher, PublicKey, Publisher, RateLimiter, Retention, SessionCache, Sessions,
-    SigningKeys, Streams, SubjectKeys, Subscriptions, Tokens, Users,
+    Accesses, ApiKeys, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies,
+    Credentials, EventSearch, EventStore, FeatureUsages, Features, IdempotencyKeys, Invitations,
+    LoginHistory, Mailer, Members, Message, OneTimeCodes, PasswordHasher, PublicKey, Publisher, RateLimiter,
+    Retention, SessionCache, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Tokens, Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -52,6 +52,12 @@ pub struct StorePorts {
     pub event_search: Arc<dyn EventSearch>,
     /// Requests that were done under a client's key.
     pub idempotency_keys: Arc<dyn IdempotencyKeys>,
+    /// API keys.
+    pub api_keys: Arc<dyn ApiKeys>,
+    /// Features.
+    pub features: Arc<dyn Features>,
+    /// How often they were asked for.
+    pub feature_usages: Arc<dyn FeatureUsages>,
     /// Data keys.
     pub subject_keys: Arc<dyn SubjectKeys>,
     /// Signing keys.

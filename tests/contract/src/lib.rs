@@ -26,9 +26,9 @@ pub use harness::{
     PublisherHarness, RateLimiterHarness, SessionCacheHarness, StoreHarness, StorePorts, TokensHarness,
 };
 pub use list::{
-    accesses, attempt_counters, checkpoint_signer, checkpoint_verifier, checkpoints, companies, credentials,
-    event_search, event_store, idempotency_keys, invitations, login_history, mailer, members, one_time_codes,
-    password_hasher, publisher, rate_limiter, retention, session_cache, sessions, signing_keys, streams,
-    subject_keys, subscriptions, tokens, users,
+    accesses, api_keys, attempt_counters, checkpoint_signer, checkpoint_verifier, checkpoints, companies,
+    credentials, event_search, event_store, feature_usages, features, idempotency_keys, invitations,
+    login_history, mailer, members, one_time_codes, password_hasher, publisher, rate_limiter, retention,
+    session_cache, sessions, signing_keys, streams, subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;

@@ -312,6 +312,58 @@ contract! {
 }
 
 contract! {
+    /// The cases of `ApiKeys`.
+    api_keys_contract, api_keys, crate::case::api_key:
+    "A put key is found by its prefix, as it was put, expired or not; a second put replaces it; a deleted one is not found." => [
+        a_put_api_key_is_found_by_its_prefix,
+        a_second_put_replaces_the_api_key,
+        a_deleted_api_key_is_not_found,
+    ]
+    "`list_by_owner` gives an owner's keys and nobody else's, newest first, by id; deleting all of one owner's leaves everybody else's." => [
+        an_owners_api_keys_are_listed_newest_first,
+        a_user_and_a_company_of_one_id_are_two_owners,
+        deleting_all_of_one_owners_leaves_everybody_elses_keys,
+    ]
+    "A touch moves `last_used_at` forward only, and changes nothing else; of a key that is gone it does nothing." => [
+        a_touch_moves_last_used_forward_and_nothing_else,
+        a_touch_of_an_api_key_that_is_gone_does_nothing,
+    ]
+}
+
+contract! {
+    /// The cases of `Features`.
+    features_contract, features, crate::case::feature:
+    "A put feature is found by its name, as it was put; a second put replaces it; a deleted one is not found, and its name finds the next one." => [
+        a_put_feature_is_found_by_its_name,
+        a_second_put_replaces_the_feature,
+        a_deleted_feature_is_not_found_and_its_name_finds_the_next,
+    ]
+    "`list` gives all of them by name, in the order of their bytes; a page goes on after the given name, without a gap or a repeat." => [
+        features_are_listed_by_the_bytes_of_their_names,
+        features_are_paged_without_a_gap_or_a_repeat,
+    ]
+}
+
+contract! {
+    /// The cases of `FeatureUsages`.
+    feature_usages_contract, feature_usages, crate::case::feature_usage:
+    "What is added to a feature and a key adds up, and its time is the latest; of any number that race none is lost." => [
+        counts_add_up_and_the_latest_time_stands,
+        racing_counts_all_add_up,
+    ]
+    "What is added to a feature that is gone is passed over." => [
+        counts_of_a_feature_that_is_gone_are_passed_over,
+    ]
+    "`list` gives a feature's counts and no other's, by key id; a page goes on after the given key, without a gap or a repeat; `total` is their sum, and nought where there is none." => [
+        a_features_counts_are_listed_by_key_and_summed,
+        counts_are_paged_without_a_gap_or_a_repeat,
+    ]
+    "Deleting those of a feature leaves the others'." => [
+        deleting_the_counts_of_a_feature_leaves_the_others,
+    ]
+}
+
+contract! {
     /// The cases of `SigningKeys`.
     signing_keys_contract, signing_keys, crate::case::signing_key:
     "`list` returns them by epoch, as they were inserted." => [

@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::{
+    api_key::{ApiKey, ApiKeySecret, PreviousSecret, Principal},
     audit::{Access, Accessed},
     caller::{Origin, Role},
     commit::{Append, Claim, ClaimKey, Commit, CommitError, Committed, Expected, RowChange},
     company::{Company, Invitation, Member, MemberRole, MemberStatus},
     event::{Actor, Event, EventData, EventType, NewEvent, StreamKind},
-    id::{CompanyId, OneTimeCodeId, StreamId, SubjectId, UserId},
+    feature::{Feature, FeatureDescription, FeatureName, FeatureSettings, FeatureUsage},
+    id::{ApiKeyId, CompanyId, FeatureId, OneTimeCodeId, StreamId, SubjectId, UserId},
     port::{Clock, FeedCursor, FeedItem},
     seal::{DataKey, MasterKey, Sealed, SubjectKey},
     session::{LoginAttempt, Session},
@@ -303,6 +305,59 @@ pub(crate) fn idempotent_request(at: DateTime<Utc>) -> IdempotentRequest {
     }
 }
 
+/// An owner's API key, rotated once, never used, good for a minute.
+pub(crate) fn api_key(owner: Principal) -> ApiKey {
+    let entropy = SeededEntropy::new(number());
+    let text = ApiKeySecret::generate(&entropy);
+    let before = ApiKeySecret::generate_under(text.prefix().clone(), &entropy);
+    ApiKey {
+        id: id(),
+        owner,
+        name: ShortText::new("Jane's \"ci\"; DROP TABLE api_keys --"),
+        prefix: text.prefix().clone(),
+        secret: text.hash(),
+        previous: Some(PreviousSecret {
+            secret: before.hash(),
+            good_until: now() + TimeDelta::microseconds(7),
+        }),
+        features: vec![FeatureName::new("reports.export"), FeatureName::new("reports")],
+        created_at: now(),
+        expires_at: now() + TimeDelta::minutes(1),
+        last_used_at: None,
+    }
+}
+
+/// A feature of a name that no other has, whose every field says something.
+pub(crate) fn feature() -> Feature {
+    Feature {
+        id: id(),
+        name: FeatureName::new(format!("feature-{}", number())),
+        settings: FeatureSettings {
+            description: FeatureDescription::new("100 % 보고서 \"of\" it; DROP TABLE features --"),
+            enabled: true,
+            required_role: Some(Role::Moderator),
+            company_id: Some(id()),
+        },
+        created_at: now(),
+        updated_at: now() + TimeDelta::microseconds(1),
+    }
+}
+
+/// A put of a feature.
+pub(crate) fn put_feature(feature: &Feature) -> RowChange {
+    RowChange::PutFeature(Box::new(feature.clone()))
+}
+
+/// So often a feature was asked for with a key.
+pub(crate) fn feature_usage(
+    feature: FeatureId,
+    api_key: ApiKeyId,
+    granted: u64,
+    refused: u64,
+) -> FeatureUsage {
+    FeatureUsage { feature, api_key, granted, refused, last_at: now() }
+}
+
 /// A subject's wrapped data key.
 pub(crate) fn subject_key(subject: SubjectId) -> SubjectKey {
     let entropy = SeededEntropy::new(number());
@@ -366,6 +421,13 @@ impl StorePorts {
         let company = company();
         self.put([put_company(&company)]).await;
         company
+    }
+
+    /// Puts a new feature.
+    pub(crate) async fn put_new_feature(&self) -> Feature {
+        let feature = feature();
+        self.put([put_feature(&feature)]).await;
+        feature
     }
 
     /// All events of a stream.

@@ -14,7 +14,7 @@ use crate::{
     server::Server,
 };
 
-/// Kinds of callers, in the order of the table's columns. API keys get a column with the routes that give them out.
+/// Kinds of callers, in the order of the table's columns, and after them who has an API key and no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Without a token.
@@ -27,6 +27,8 @@ enum Kind {
     Ended,
     /// Owner of a company: of another one than whatever the path names.
     OtherOwner,
+    /// Without a token, and with a good API key.
+    ApiKey,
 }
 
 /// An id of nothing.
@@ -48,6 +50,8 @@ struct Caller {
     email: String,
     tokens: Option<Tokens>,
     session: Option<String>,
+    /// An API key's id and text.
+    key: Option<(String, String)>,
 }
 
 impl World {
@@ -75,11 +79,18 @@ impl World {
         joined.expect(201)["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Registers a feature; returns its name.
+    async fn feature(&self, name: &str) -> String {
+        let body = json!({"name": format!("{name}.feature")});
+        let made = self.client.act("/feature", &self.root.access, &body).await;
+        made.expect(201)["name"].as_str().expect("a name").to_owned()
+    }
+
     async fn caller(&self, kind: Kind, name: &str) -> Caller {
         let email = format!("{name}@example.com");
         let role = match kind {
-            Kind::Nobody => return Caller { email, tokens: None, session: None },
-            Kind::User | Kind::Ended | Kind::OtherOwner => "user",
+            Kind::Nobody => return Caller { email, tokens: None, session: None, key: None },
+            Kind::User | Kind::Ended | Kind::OtherOwner | Kind::ApiKey => "user",
             Kind::Moderator => "moderator",
             Kind::Admin => "admin",
         };
@@ -91,10 +102,16 @@ impl World {
         let signed_in = self.client.login(&email, PASSWORD).await;
         let session = signed_in.body["session_id"].as_str().map(str::to_owned);
         let tokens = signed_in.tokens();
+        let made = self.client.act("/api_key/generate", &tokens.access, &json!({"name": "ci"})).await;
+        let text = |name: &str| made.expect(201)[name].as_str().expect("a text").to_owned();
+        let key = Some((text("id"), text("api_key")));
         if kind == Kind::Ended {
             self.client.logout(&tokens.access).await.expect(200);
         }
-        Caller { email, tokens: Some(tokens), session }
+        let tokens = Some(tokens).filter(|_| kind != Kind::ApiKey);
+        // Whose key it is is another account than the one that a body names.
+        let email = if kind == Kind::ApiKey { format!("nobody.{email}") } else { email };
+        Caller { email, tokens, session, key }
     }
 
     /// The path of a row with ids of what is there for this one request.
@@ -105,6 +122,8 @@ impl World {
             Target::Bystander => self.account(&format!("{name}.bystander@example.com"), "user").await,
             Target::Member => self.member(&format!("{name}.member@example.com")).await,
             Target::Company => self.company.clone(),
+            Target::OwnKey => caller.key.as_ref().map_or(NOBODYS, |(id, _)| id).to_owned(),
+            Target::AnyFeature => self.feature(name).await,
             Target::OwnSession => caller.session.clone().unwrap_or_else(|| NOBODYS.to_owned()),
         };
         let (before, rest) = path.split_once('{').expect("a parameter");
@@ -123,6 +142,9 @@ impl World {
         if let Some(tokens) = &caller.tokens {
             request = request.bearer_auth(&tokens.access);
         }
+        if let (Kind::ApiKey, Some((_, key))) = (kind, &caller.key) {
+            request = request.header("API-Key", key);
+        }
         let bystander = match row.body {
             Body::OnStream(_) => self.account(&format!("{name}.bystander@example.com"), "user").await,
             _ => String::new(),
@@ -135,7 +157,12 @@ impl World {
             if is_endless { self.client.begin(request).await } else { self.client.send(request).await };
         if matches!(answer.status, 401 | 403) {
             let code = answer.body["error_code"].as_str().expect("an error");
-            assert!(code.starts_with("USER_1"), "{} as {kind:?}: {code}", row.operation);
+            // Where a key is needed too, a token alone is not enough.
+            assert!(
+                code.starts_with("USER_1") || code == "KEY_4102",
+                "{} as {kind:?}: {code}",
+                row.operation
+            );
         }
         answer.status
     }
@@ -164,6 +191,7 @@ fn body(body: Body, caller: &Caller, name: &str, bystander: &str) -> Option<Valu
                     .expect("JSON"),
             )
         }
+        Body::NewFeature => Some(json!({"name": format!("{name}.new")})),
         Body::Json(text) => Some(serde_json::from_str(text).expect("JSON")),
     }
 }
@@ -196,9 +224,10 @@ async fn every_operation_answers_every_kind_of_caller_as_the_table_says() {
 
     let mut wrong = Vec::new();
     for (number, row) in TABLE.iter().enumerate() {
-        for (column, kind) in KINDS.into_iter().enumerate() {
+        let expected = KINDS.into_iter().zip(row.statuses).chain([(Kind::ApiKey, row.status_with_key())]);
+        for (column, (kind, expected)) in expected.enumerate() {
             let name = format!("caller.{number}.{column}");
-            let (is, expected) = (world.ask(row, kind, &name).await, row.statuses[column]);
+            let is = world.ask(row, kind, &name).await;
             if is != expected {
                 wrong.push(format!("{} as {kind:?}: {is}, not {expected}", row.operation));
             }

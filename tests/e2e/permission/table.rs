@@ -25,6 +25,10 @@ pub(super) enum Target {
     Company,
     /// The caller's own session.
     OwnSession,
+    /// An API key of the caller's own.
+    OwnKey,
+    /// A feature.
+    AnyFeature,
 }
 
 /// What is sent.
@@ -39,6 +43,8 @@ pub(super) enum Body {
     OwnRefreshToken,
     /// A bystander's `stream_id`, and this.
     OnStream(&'static str),
+    /// A feature of a new name.
+    NewFeature,
     /// This.
     Json(&'static str),
 }
@@ -59,6 +65,8 @@ const UNKNOWN_ADDRESS: Body = Json(r#"{"email": "nobody@example.com"}"#);
 const WRONG_TOKEN: Body = Json(r#"{"token": "AAAA", "new_password": "N3w-lantern!"}"#);
 /// The password of every caller, and another one.
 const NEW_PASSWORD: Body = Json(r#"{"current_password": "Tr4vel-light", "new_password": "N3w-lantern!"}"#);
+const KEY_NAME: Body = Json(r#"{"name": "ci"}"#);
+const ANY_TOKEN: Body = Json(r#"{"token": "AAAA"}"#);
 const NEW_NAME: Body = Json(r#"{"name": "Jane Roe"}"#);
 const PASSWORD_ALONE: Body = Json(r#"{"password": "Tr4vel-light"}"#);
 const MODERATOR: Body = Json(r#"{"role": "moderator"}"#);
@@ -93,6 +101,21 @@ pub(super) const TABLE: &[Row] = &[
     row("DELETE /api/v1/users/me/sessions", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
     row("DELETE /api/v1/users/me/sessions/{id}", OwnSession, NO_BODY, [401, 200, 200, 200, 401, 200]),
     row("GET /api/v1/users/me/login-history", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    // API keys, and what they open.
+    row("POST /api/v1/api_key/generate", NO_TARGET, KEY_NAME, [401, 201, 201, 201, 401, 201]),
+    row("GET /api/v1/api_key", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("DELETE /api/v1/api_key/{id}", Target::OwnKey, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("POST /api/v1/api_key/{id}/rotate", Target::OwnKey, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("POST /api/v1/auth/introspect", NO_TARGET, ANY_TOKEN, [401, 403, 403, 200, 401, 403]),
+    row("POST /api/v1/auth/revoke", NO_TARGET, ANY_TOKEN, [200, 200, 200, 200, 200, 200]),
+    row("GET /api/v1/feature", NO_TARGET, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("POST /api/v1/feature", NO_TARGET, Body::NewFeature, [401, 403, 403, 201, 401, 403]),
+    row("GET /api/v1/feature/{name}", Target::AnyFeature, NO_BODY, [401, 200, 200, 200, 401, 200]),
+    row("PUT /api/v1/feature/{name}", Target::AnyFeature, Json(r#"{"enabled": false}"#), [401, 403, 403, 200, 401, 403]),
+    row("DELETE /api/v1/feature/{name}", Target::AnyFeature, NO_BODY, [401, 403, 403, 200, 401, 403]),
+    row("GET /api/v1/feature/{name}/usage", Target::AnyFeature, NO_BODY, [401, 403, 403, 200, 401, 403]),
+    // With a token alone; with a key too it is told in `api_key::feature`.
+    row("POST /api/v1/feature/access/{feature_name}", Target::AnyFeature, NO_BODY, [401, 401, 401, 401, 401, 401]),
     // Others'.
     row("GET /api/v1/users", NO_TARGET, NO_BODY, [401, 403, 200, 200, 401, 403]),
     row("POST /api/v1/admin/users", NO_TARGET, NewAccount, [401, 403, 403, 201, 401, 403]),
@@ -132,3 +155,17 @@ pub(super) const TABLE: &[Row] = &[
     row("DELETE /api/v1/companies/me/members/{user_id}", Member, NO_BODY, [401, 404, 404, 404, 401, 404]),
     row("GET /api/v1/companies/{id}", Company, NO_BODY, [401, 403, 200, 200, 401, 403]),
 ];
+
+/// The only operations that an API key makes a difference to; every other one answers whoever shows a key alone as it does nobody.
+pub(super) const WITH_KEY: &[(&str, u16)] = &[("POST /api/v1/auth/introspect", 200)];
+
+impl Row {
+    /// The status for whoever shows a good API key and no token.
+    pub(super) fn status_with_key(&self) -> u16 {
+        let [nobody, ..] = self.statuses;
+        WITH_KEY
+            .iter()
+            .find(|(operation, _)| *operation == self.operation)
+            .map_or(nobody, |(_, status)| *status)
+    }
+}

@@ -1,6 +1,7 @@
 //! Several services on one PostgreSQL, Redis and RabbitMQ: to their users they are one.
 
 mod administration;
+mod api_key;
 mod broker;
 mod key;
 mod limit;

@@ -11,11 +11,13 @@
 //! let identity = Identity::new(portcullis_memory::ports(), Policy::default());
 //! ```
 
+mod api_key;
 mod attempt_counter;
 mod checkpoint;
 mod clock;
 mod entropy;
 mod event_store;
+mod feature;
 mod mailer;
 mod password_hasher;
 mod publisher;
@@ -106,6 +108,9 @@ impl Memory {
             retention: self.clone(),
             event_search: self.clone(),
             idempotency_keys: self.clone(),
+            api_keys: self.clone(),
+            features: self.clone(),
+            feature_usages: self.clone(),
             attempt_counters: Arc::new(LocalAttemptCounters::new()),
             subject_keys: self.clone(),
             session_cache: None,

@@ -27,7 +27,7 @@ use portcullis_domain::{
     verification::{OneTimeCode, Purpose},
 };
 
-use crate::{Memory, stream::StreamRows};
+use crate::{Memory, api_key::KeyRows, feature::FeatureRows, stream::StreamRows};
 
 /// The rows that commits write, and the signing keys.
 #[derive(Default)]
@@ -47,6 +47,8 @@ pub(crate) struct Rows {
     pub(crate) streams: StreamRows,
     subject_keys: BTreeMap<SubjectId, SubjectKey>,
     signing_keys: BTreeMap<u32, SealedSigningKey>,
+    pub(crate) api_keys: KeyRows,
+    pub(crate) features: FeatureRows,
 }
 
 impl Rows {
@@ -105,6 +107,21 @@ impl Rows {
             }
             RowChange::PutAccess(access) => self.accesses.push(access),
             RowChange::DeleteAccessesTo(stream) => self.accesses.retain(|access| access.stream != stream),
+            change => self.apply_to_keys(change),
+        }
+    }
+
+    /// Changes of API keys and of what they are for.
+    fn apply_to_keys(&mut self, change: RowChange) {
+        match change {
+            RowChange::PutApiKey(key) => self.api_keys.put(*key),
+            RowChange::TouchApiKey(key, at) => self.api_keys.touch(key, at),
+            RowChange::DeleteApiKey(key) => self.api_keys.delete(key),
+            RowChange::DeleteApiKeysOf(owner) => self.api_keys.delete_of(owner),
+            RowChange::PutFeature(feature) => self.features.put(*feature),
+            RowChange::DeleteFeature(feature) => self.features.delete(feature),
+            RowChange::AddFeatureUsage(usage) => self.features.add_usage(usage),
+            RowChange::DeleteFeatureUsagesOf(feature) => self.features.delete_usages_of(feature),
             change => self.streams.apply(change),
         }
     }

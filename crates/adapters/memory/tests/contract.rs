@@ -50,6 +50,9 @@ impl StoreHarness for Store {
             streams: self.0.clone(),
             event_search: self.0.clone(),
             idempotency_keys: self.0.clone(),
+            api_keys: self.0.clone(),
+            features: self.0.clone(),
+            feature_usages: self.0.clone(),
             subject_keys: self.0.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
@@ -234,6 +237,9 @@ portcullis_contract::accesses_contract!(Store);
 portcullis_contract::streams_contract!(Store);
 portcullis_contract::event_search_contract!(Store);
 portcullis_contract::idempotency_keys_contract!(Store);
+portcullis_contract::api_keys_contract!(Store);
+portcullis_contract::features_contract!(Store);
+portcullis_contract::feature_usages_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

@@ -188,6 +188,46 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        owner_kind -> Text,
+        owner_id -> Uuid,
+        name -> Text,
+        prefix -> Text,
+        secret_hash -> Binary,
+        previous_hash -> Nullable<Binary>,
+        previous_good_until -> Nullable<Timestamptz>,
+        features -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    features (id) {
+        id -> Uuid,
+        name -> Text,
+        description -> Text,
+        enabled -> Bool,
+        required_role -> Nullable<Text>,
+        company_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    feature_usages (feature_id, api_key_id) {
+        feature_id -> Uuid,
+        api_key_id -> Uuid,
+        granted -> BigInt,
+        refused -> BigInt,
+        last_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     subject_keys (subject_id) {
         subject_id -> Uuid,
         wrapped -> Binary,

@@ -51,6 +51,9 @@ impl StoreHarness for Store {
             streams: self.postgres.clone(),
             event_search: self.postgres.clone(),
             idempotency_keys: self.postgres.clone(),
+            api_keys: self.postgres.clone(),
+            features: self.postgres.clone(),
+            feature_usages: self.postgres.clone(),
             subject_keys: self.postgres.clone(),
             signing_keys: self.postgres.clone(),
             subscriptions: self.postgres.clone(),
@@ -73,6 +76,9 @@ portcullis_contract::accesses_contract!(Store);
 portcullis_contract::streams_contract!(Store);
 portcullis_contract::event_search_contract!(Store);
 portcullis_contract::idempotency_keys_contract!(Store);
+portcullis_contract::api_keys_contract!(Store);
+portcullis_contract::features_contract!(Store);
+portcullis_contract::feature_usages_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

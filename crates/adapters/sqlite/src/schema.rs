@@ -187,6 +187,46 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_keys (id) {
+        id -> Binary,
+        owner_kind -> Text,
+        owner_id -> Binary,
+        name -> Text,
+        prefix -> Text,
+        secret_hash -> Binary,
+        previous_hash -> Nullable<Binary>,
+        previous_good_until -> Nullable<BigInt>,
+        features -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    features (id) {
+        id -> Binary,
+        name -> Text,
+        description -> Text,
+        enabled -> Bool,
+        required_role -> Nullable<Text>,
+        company_id -> Nullable<Binary>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    feature_usages (feature_id, api_key_id) {
+        feature_id -> Binary,
+        api_key_id -> Binary,
+        granted -> BigInt,
+        refused -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::table! {
     subject_keys (subject_id) {
         subject_id -> Binary,
         wrapped -> Binary,

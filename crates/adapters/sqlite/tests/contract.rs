@@ -51,6 +51,9 @@ impl StoreHarness for Store {
             streams: self.sqlite.clone(),
             event_search: self.sqlite.clone(),
             idempotency_keys: self.sqlite.clone(),
+            api_keys: self.sqlite.clone(),
+            features: self.sqlite.clone(),
+            feature_usages: self.sqlite.clone(),
             subject_keys: self.sqlite.clone(),
             signing_keys: self.sqlite.clone(),
             subscriptions: self.sqlite.clone(),
@@ -73,6 +76,9 @@ portcullis_contract::accesses_contract!(Store);
 portcullis_contract::streams_contract!(Store);
 portcullis_contract::event_search_contract!(Store);
 portcullis_contract::idempotency_keys_contract!(Store);
+portcullis_contract::api_keys_contract!(Store);
+portcullis_contract::features_contract!(Store);
+portcullis_contract::feature_usages_contract!(Store);
 portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);

@@ -46,6 +46,9 @@ impl Config {
             password_history: self.password_history,
             max_login_attempts: self.max_login_attempts,
             lockout: self.lockout,
+            max_api_keys: self.max_api_keys,
+            api_key_lifetime: self.api_key_lifetime,
+            api_key_rotation_overlap: self.api_key_rotation_overlap,
         }
     }
 

@@ -158,6 +158,14 @@ settings! {
         /// How long a session may last however much it is used, in days.
         session_max_age: Duration = plain("SESSION_MAX_AGE_DAYS", "90", form::span(DAYS, 1..=3650));
     }
+    "API keys" {
+        /// How many API keys a person or a company may have at a time.
+        max_api_keys: u32 = plain("MAX_API_KEYS_PER_OWNER", "20", form::number(1..=1_000));
+        /// How long an API key is good unless whoever makes it says, in days.
+        api_key_lifetime: Duration = plain("API_KEY_EXPIRE_DAYS", "365", form::span(DAYS, 1..=3650));
+        /// How long after a rotation an API key's secret before it still works, in seconds. 0 for not at all.
+        api_key_rotation_overlap: Duration = plain("API_KEY_ROTATION_OVERLAP_SECONDS", "86400", form::span(SECONDS, 0..=2_592_000));
+    }
     "Passwords" {
         /// scrypt's cost, as a power of two. One hash takes `128 · r · 2^log_n` bytes, 32 MiB by default.
         scrypt_log_n: u8 = plain("SCRYPT_LOG_N", "15", form::number(10..=20));

@@ -20,6 +20,8 @@ use super::error::Failure;
 
 /// The largest body.
 const MAX_LENGTH: usize = 64 * 1024;
+/// The type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// How much of an unknown field's name is repeated.
 const MAX_NAME_SHOWN: usize = 64;
 
@@ -54,6 +56,55 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
         let parsed = T::parse_from_json(Some(object.into()));
         parsed.map(Self).map_err(|_| Failure::new(Code::ValidationFailed).into())
     }
+}
+
+/// A request's body, as JSON or as a form, as the standards around OAuth 2 have it (RFC 6749 §3.2). Fields of a form that are not known are passed
+/// over, as those ask for.
+pub(super) struct FormBody<T>(pub(super) T);
+
+impl<'a, T: ParseFromJSON> ApiExtractor<'a> for FormBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let types = [Json::<T>::CONTENT_TYPE, FORM];
+        let content = types.map(|content_type| MetaMediaType { content_type, schema: T::schema_ref() });
+        Some(MetaRequest { description: None, content: content.into(), required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let content_type = request.header(header::CONTENT_TYPE).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case(FORM) {
+            return Ok(Self(Body::<T>::from_request(request, body, options).await?.0));
+        }
+        let object = parse_form::<T>(&read(body.take()?).await?)?;
+        check_shape::<T>(&object)?;
+        let parsed = T::parse_from_json(Some(object.into()));
+        parsed.map(Self).map_err(|_| Failure::new(Code::ValidationFailed).into())
+    }
+}
+
+/// The known fields of a form, each given once at most.
+fn parse_form<T: Type>(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
+    let (schema, _) = schema::<T>();
+    let mut object = Map::new();
+    for (name, value) in url::form_urlencoded::parse(bytes) {
+        let is_known = schema.properties.iter().any(|(property, _)| *property == name);
+        if is_known && object.insert(name.clone().into_owned(), value.into_owned().into()).is_some() {
+            return Err(Failure::invalid_field(&name, "is given twice"));
+        }
+    }
+    Ok(object)
 }
 
 async fn read(body: poem::Body) -> Result<Vec<u8>> {

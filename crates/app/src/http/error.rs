@@ -3,6 +3,7 @@
 
 mod administration;
 mod company;
+mod key;
 mod live;
 mod privacy;
 mod schema;
@@ -90,12 +91,15 @@ const fn status(code: Code) -> StatusCode {
         Code::InvalidCredentials
         | Code::TokenExpired
         | Code::TokenInvalid
+        | Code::ApiKeyInvalid
         | Code::SessionExpired
         | Code::RefreshTokenReused => StatusCode::UNAUTHORIZED,
         Code::AccountDisabled
         | Code::EmailNotVerified
         | Code::PermissionDenied
         | Code::MembershipPending
+        | Code::FeatureDisabled
+        | Code::FeatureAccessDenied
         | Code::ReauthenticationRequired => StatusCode::FORBIDDEN,
         Code::AccountLocked => StatusCode::LOCKED,
         Code::UserNotFound
@@ -103,6 +107,8 @@ const fn status(code: Code) -> StatusCode {
         | Code::CompanyNotFound
         | Code::StreamNotFound
         | Code::SnapshotNotFound
+        | Code::ApiKeyNotFound
+        | Code::FeatureNotFound
         | Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::EmailAlreadyExists
@@ -112,6 +118,7 @@ const fn status(code: Code) -> StatusCode {
         | Code::StreamInactive
         | Code::VersionConflict
         | Code::IdempotencyConflict
+        | Code::FeatureAlreadyExists
         | Code::StateConflict => StatusCode::CONFLICT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -153,6 +160,12 @@ const fn message(code: Code) -> &'static str {
         Code::EventTypeReserved => "This type is one of the service's own",
         Code::SnapshotNotFound => "There is no snapshot of this stream",
         Code::IdempotencyConflict => "This Idempotency-Key was used for another request",
+        Code::ApiKeyNotFound => "There is no such API key",
+        Code::ApiKeyInvalid => "The API key is missing or invalid",
+        Code::FeatureNotFound => "There is no such feature",
+        Code::FeatureAlreadyExists => "There is a feature of this name already",
+        Code::FeatureDisabled => "The feature is disabled",
+        Code::FeatureAccessDenied => "Access to the feature is refused",
         Code::ValidationFailed => "The request is not valid",
         Code::RateLimited => "Too many requests; try again later",
         Code::StateConflict => "The request cannot be done as things are",

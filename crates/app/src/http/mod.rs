@@ -2,6 +2,7 @@
 
 mod address;
 mod administration;
+mod api_key;
 mod auth;
 mod bearer;
 mod body;
@@ -11,6 +12,7 @@ mod company;
 mod console;
 mod document;
 mod error;
+mod feature;
 mod health;
 mod key;
 mod language;
@@ -36,6 +38,13 @@ use portcullis_domain::Identity;
 use crate::{dependency::Dependency, live::Hub, mail::MailCopies, metric::Metrics, token::RingTokens};
 pub(crate) use {boundary::Gate, limit::Limits, stream::render};
 
+/// Who issues tokens, and for whom.
+#[derive(Clone)]
+pub(crate) struct Authority {
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+}
+
 /// The groups of the OpenAPI document.
 #[derive(Tags)]
 enum Group {
@@ -49,6 +58,10 @@ enum Group {
     Companies,
     /// The history of an account or a company, event by event.
     Streams,
+    /// Keys that programs show.
+    ApiKeys,
+    /// What programs are let into.
+    Features,
     /// How the service is.
     Service,
 }
@@ -68,6 +81,8 @@ fn api() -> impl OpenApi {
         auth::RefreshApi,
         auth::LogoutApi,
         auth::MeApi,
+        auth::IntrospectApi,
+        auth::RevokeTokenApi,
     );
     let sessions = (session::OwnSessionsApi, session::RevokeSessionApi);
     let administration = (
@@ -88,6 +103,14 @@ fn api() -> impl OpenApi {
         company::RemoveMemberApi,
         company::GetCompanyApi,
     );
+    let keys = (
+        api_key::GenerateApiKeyApi,
+        api_key::ListApiKeysApi,
+        api_key::RevokeApiKeyApi,
+        api_key::RotateApiKeyApi,
+    );
+    let features =
+        (feature::FeaturesApi, feature::FeatureApi, feature::AccessFeatureApi, feature::FeatureUsageApi);
     let own = (user::ProfileApi, user::ExportApi);
     let streams = (
         stream::SchemaApi,
@@ -102,8 +125,20 @@ fn api() -> impl OpenApi {
         stream::SearchApi,
         stream::AuditApi,
     );
-    let keys = (key::KeysApi, key::JwksApi);
-    (auth, keys, own, sessions, login_history, administration, companies, streams, health::HealthApi)
+    let published = (key::KeysApi, key::JwksApi);
+    let keys = (keys, features);
+    (
+        auth,
+        published,
+        own,
+        sessions,
+        login_history,
+        administration,
+        companies,
+        keys,
+        streams,
+        health::HealthApi,
+    )
 }
 
 /// The API with its description; the code is the source of both.
@@ -130,6 +165,7 @@ pub(crate) struct Beside {
     pub(crate) hub: Arc<Hub>,
     pub(crate) tokens: Arc<RingTokens>,
     pub(crate) copies: MailCopies,
+    pub(crate) authority: Authority,
 }
 
 /// Everything the service serves, with the console's pages in the name of an installation or without; whatever goes wrong inside is
@@ -142,15 +178,15 @@ pub(crate) fn endpoint(
     console_of: Option<&str>,
 ) -> BoxEndpoint<'static, poem::Response> {
     let service = service();
-    let mut beside = document::PATHS.to_vec();
-    beside.push(metrics::PATH);
+    let mut unlisted = document::PATHS.to_vec();
+    unlisted.push(metrics::PATH);
     let mut all = document::routes(&service).at(metrics::PATH, metrics::endpoint(Arc::clone(&metrics)));
     if let Some(app_name) = console_of {
-        beside.extend(console::PATHS);
+        unlisted.extend(console::PATHS);
         all = console::routes(all, app_name);
     }
-    let routes = route::Routes::of(&service, &beside);
-    let Beside { dependencies, hub, tokens, copies } = asked;
-    let all = all.nest("/", service).data(dependencies).data(hub).data(tokens).data(copies);
+    let routes = route::Routes::of(&service, &unlisted);
+    let Beside { dependencies, hub, tokens, copies, authority } = asked;
+    let all = all.nest("/", service).data(dependencies).data(hub).data(tokens).data(copies).data(authority);
     boundary::Boundary::new(all, identity, metrics, gate, routes).boxed()
 }

@@ -7,6 +7,7 @@ mod cache;
 mod dependency;
 mod hashing;
 mod http;
+mod key;
 mod live;
 mod lockout;
 mod population;
@@ -22,8 +23,8 @@ use portcullis_domain::code::Code;
 
 use self::{
     account::AccountMetrics, book::Book, dependency::DependencyMetrics, hashing::HashingMetrics,
-    http::HttpMetrics, lockout::LockoutMetrics, population::PopulationMetrics, service::ServiceMetrics,
-    stream::StreamMetrics, subscription::SubscriptionMetrics,
+    http::HttpMetrics, key::KeyMetrics, lockout::LockoutMetrics, population::PopulationMetrics,
+    service::ServiceMetrics, stream::StreamMetrics, subscription::SubscriptionMetrics,
 };
 pub(crate) use self::{
     cache::{CacheLevel, CacheMetrics},
@@ -51,6 +52,7 @@ pub(crate) struct Metrics {
     pub(crate) dependency: DependencyMetrics,
     pub(crate) live: LiveMetrics,
     pub(crate) service: ServiceMetrics,
+    pub(crate) key: KeyMetrics,
 }
 
 /// A request that was answered, as far as metrics care.
@@ -82,6 +84,7 @@ impl Metrics {
             dependency: DependencyMetrics::new(&mut book),
             live: LiveMetrics::new(&mut book),
             service: ServiceMetrics::new(&mut book),
+            key: KeyMetrics::new(&mut book),
             book,
         })
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use portcullis_domain::{
     Identity,
+    api_key::{ApiKeyEvent, Principal},
     event::StreamKind,
     id::{CompanyId, UserId},
     message,
@@ -69,7 +70,23 @@ impl Handler for BrokerSubscription {
 impl BrokerSubscription {
     async fn message(&self, item: &FeedItem) -> Result<Option<Message>, Failure> {
         let event = &item.event;
+        let stream = event.stream;
+        let owner = match event.stream_kind {
+            StreamKind::User => Some(Principal::User(UserId::new(stream.into()))),
+            StreamKind::Company => Some(Principal::Company(CompanyId::new(stream.into()))),
+            StreamKind::Feature => None,
+        };
+        if let Some(owner) = owner
+            && event.event.event_type.as_str().starts_with(ApiKeyEvent::PREFIX)
+        {
+            let key = self.identity.data_key(owner.id().into()).await?;
+            let message = message::of_api_key_event(event, owner, key.as_ref());
+            return message.map(Some).map_err(|error| Failure::Event(error.into()));
+        }
         match event.stream_kind {
+            StreamKind::Feature => {
+                message::of_feature_event(event).map(Some).map_err(|error| Failure::Event(error.into()))
+            }
             StreamKind::Company => {
                 let company =
                     self.identity.ports().companies.find(CompanyId::new(event.stream.into())).await?;

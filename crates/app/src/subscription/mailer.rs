@@ -46,6 +46,8 @@ impl MailerSubscription {
         let mail = match item.event.stream_kind {
             StreamKind::User => self.mail_of(UserId::new(item.event.stream.into()), item).await?,
             StreamKind::Company => self.invitation_mail(&item.event.event).await?,
+            // Nobody is written to about a feature.
+            StreamKind::Feature => None,
         };
         let Some(mail) = mail else { return Ok(()) };
         self.mailer.send(&mail).await.map_err(|error| match error {

@@ -10,14 +10,17 @@ pub(crate) use schema::schemas;
 
 use super::{MemberRole, MemberStatus};
 use crate::{
+    api_key::ApiKeyEvent,
     caller::named,
     event::{EventData, EventReadError, NewEvent, NoFacts, Present},
     id::{CompanyId, InvitationId, UserId},
+    seal::DataKey,
     stream::StreamEvent,
     value::{CompanyName, ShortText},
 };
 
-/// What can happen to a company. None of it is personal: members are named by their ids alone.
+/// What can happen to a company. Members are named by their ids alone; only the names of API keys are sealed, and `None` where the company's key is not
+/// at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompanyEvent {
     /// `company.created`
@@ -61,6 +64,8 @@ pub enum CompanyEvent {
         /// Why.
         reason: Departure,
     },
+    /// `api_key.*`: of a key that is the company's.
+    ApiKey(ApiKeyEvent),
     /// `company.member_role_changed`
     MemberRoleChanged {
         /// Whose.
@@ -199,6 +204,7 @@ impl CompanyEvent {
             | Self::Updated { .. }
             | Self::Closed
             | Self::MemberInvited { .. }
+            | Self::ApiKey(_)
             | Self::OfStream(_) => None,
         }
     }
@@ -215,12 +221,14 @@ impl CompanyEvent {
             Self::MemberRemoved { .. } => name::MEMBER_REMOVED,
             Self::MemberRoleChanged { .. } => name::MEMBER_ROLE_CHANGED,
             Self::OfStream(event) => event.event_type(),
+            Self::ApiKey(event) => event.event_type(),
         }
     }
 
     /// The schema version that [`data`](Self::data) is written in.
     pub const fn schema_version(&self) -> u32 {
         match self {
+            Self::ApiKey(event) => event.schema_version(),
             Self::OfStream(event) => event.schema_version(),
             _ => 1,
         }
@@ -251,20 +259,28 @@ impl CompanyEvent {
                 EventData::of(&MemberRoleChanged { user_id: *user_id, before: *before, after: *after })
             }
             Self::OfStream(event) => event.data(),
+            Self::ApiKey(event) => event.data(),
         }
     }
 
-    /// What is sealed: of what happens to a company nothing is personal, and of what happens to its stream the words of whoever did it.
+    /// What is sealed: of what happens to a company nothing is personal, of its API keys what they are called, and of what happens to its
+    /// stream the words of whoever did it.
     pub fn personal(&self) -> Option<serde_json::Value> {
         match self {
             Self::OfStream(event) => event.personal(),
+            Self::ApiKey(event) => event.personal(),
             _ => None,
         }
     }
 
     /// Reads a stored event, without what is sealed in it.
     pub fn read(event: &NewEvent) -> Result<Self, EventReadError> {
-        let event = Present::of(event, &[])?;
+        Self::open(event, None)
+    }
+
+    /// Reads a stored event; without the company's key what is sealed is `None`.
+    pub fn open(stored: &NewEvent, key: Option<&DataKey>) -> Result<Self, EventReadError> {
+        let event = Present::of(stored, &[])?;
         match event.shape() {
             (name::CREATED, 1) => Ok(Self::Created(event.data()?)),
             (name::UPDATED, 1) => {
@@ -292,7 +308,10 @@ impl CompanyEvent {
                 let MemberRoleChanged { user_id, before, after } = event.data()?;
                 Ok(Self::MemberRoleChanged { user_id, before, after })
             }
-            _ => StreamEvent::read(event.event(), None)?.map(Self::OfStream).ok_or_else(|| event.unknown()),
+            (own, _) if own.starts_with(ApiKeyEvent::PREFIX) => {
+                ApiKeyEvent::read(stored, key).map(Self::ApiKey)
+            }
+            _ => StreamEvent::read(event.event(), key)?.map(Self::OfStream).ok_or_else(|| event.unknown()),
         }
     }
 }

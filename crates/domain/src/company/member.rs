@@ -77,6 +77,7 @@ impl Member {
             | CompanyEvent::Updated { .. }
             | CompanyEvent::Closed
             | CompanyEvent::MemberInvited { .. }
+            | CompanyEvent::ApiKey(_)
             | CompanyEvent::OfStream(_) => state,
         }
     }

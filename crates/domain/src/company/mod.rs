@@ -99,6 +99,7 @@ impl Company {
                 company.updated_at = at;
             }
             CompanyEvent::Created(_)
+            | CompanyEvent::ApiKey(_)
             | CompanyEvent::MemberInvited { .. }
             | CompanyEvent::MemberJoined { .. }
             | CompanyEvent::MemberApproved { .. }

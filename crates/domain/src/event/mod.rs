@@ -72,6 +72,8 @@ pub enum StreamKind {
     User,
     /// A company.
     Company,
+    /// A feature.
+    Feature,
 }
 
 /// An event's type, such as `user.created`. Any text a store holds is kept: a type unknown to this version of the
@@ -100,12 +102,13 @@ impl StreamKind {
         match self {
             Self::User => "user",
             Self::Company => "company",
+            Self::Feature => "feature",
         }
     }
 
     /// Reads a stored kind.
     pub fn from_stored(text: &str) -> Option<Self> {
-        [Self::User, Self::Company].into_iter().find(|kind| kind.as_str() == text)
+        [Self::User, Self::Company, Self::Feature].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::Recursiv
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{company, stream, user};
+use crate::{api_key, company, feature, stream, user};
 
 /// The dialect that the schemas are in.
 pub const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -64,10 +64,16 @@ impl EventSchema {
 
 /// Every type of event that this software writes, in every schema version that it ever wrote it in: by type, older versions first.
 pub fn catalogue() -> Vec<EventSchema> {
-    let mut all: Vec<_> = [user::event_schemas(), company::event_schemas(), stream::event_schemas()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut all: Vec<_> = [
+        user::event_schemas(),
+        company::event_schemas(),
+        stream::event_schemas(),
+        api_key::event_schemas(),
+        feature::event_schemas(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     all.sort_by_key(|schema| (schema.event_type, schema.version));
     all
 }

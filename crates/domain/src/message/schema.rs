@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    CompanyCreated, CompanyId, CompanyUpdated, Created, DateTime, Deleted, OfClient, OfSession, StreamId,
-    StreamKind, Updated, UserId, Utc,
+    CompanyCreated, CompanyId, CompanyUpdated, Created, DateTime, Deleted, FeatureId, OfClient, OfSession,
+    StreamId, StreamKind, Updated, UserId, Utc,
 };
 use crate::event::{EventSchema, catalogue, schema_of, titled};
 
@@ -48,6 +48,31 @@ struct AboutStream {
     stream_id: StreamId,
     /// What the stream is of.
     stream_kind: StreamKind,
+    /// When.
+    timestamp: DateTime<Utc>,
+}
+
+/// What is told of every event of an API key, beside which key it is.
+#[derive(Serialize, JsonSchema)]
+struct AboutApiKey {
+    /// Whose key it is, where that is a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    /// Whose key it is, where that is a company.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company_id: Option<CompanyId>,
+    /// What its owner calls it, of one that was issued and whose owner was not erased since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// When.
+    timestamp: DateTime<Utc>,
+}
+
+/// What is told of every event of a feature.
+#[derive(Serialize, JsonSchema)]
+struct AboutFeature {
+    /// Which feature it happened to.
+    feature_id: FeatureId,
     /// When.
     timestamp: DateTime<Utc>,
 }
@@ -100,6 +125,8 @@ fn envelope(event_type: &str) -> Value {
     match event_type.split('.').next() {
         Some("company") => schema_of::<AboutCompany>(),
         Some("stream") => schema_of::<AboutStream>(),
+        Some("api_key") => schema_of::<AboutApiKey>(),
+        Some("feature") => schema_of::<AboutFeature>(),
         _ => schema_of::<AboutUser>(),
     }
 }

@@ -32,8 +32,9 @@ pub use publisher::{Message, PublishError, Publisher, Unroutable};
 pub use rate_limiter::{Quota, RateLimiter, RateVerdict};
 pub use retention::Retention;
 pub use row::{
-    Accesses, Companies, Credentials, Invitations, KeyReplacement, Members, OneTimeCodes, RotateOutcome,
-    Rotation, Sessions, SigningKeys, SubjectKeys, UserCount, UserCursor, UserQuery, Users,
+    Accesses, ApiKeys, Companies, Credentials, FeatureUsages, Features, Invitations, KeyReplacement, Members,
+    OneTimeCodes, RotateOutcome, Rotation, Sessions, SigningKeys, SubjectKeys, UserCount, UserCursor,
+    UserQuery, Users,
 };
 pub use session_cache::{CachedSession, LiveSession, SessionCache};
 pub use stream::{

@@ -5,10 +5,15 @@ use chrono::{DateTime, Utc};
 
 use super::StoreError;
 use crate::{
+    api_key::{ApiKey, ApiKeyPrefix, Principal},
     audit::Access,
     caller::{Origin, Role},
     company::{Company, Invitation, Member, Membership},
-    id::{AccessId, CompanyId, InvitationId, OneTimeCodeId, SessionId, StreamId, SubjectId, UserId},
+    feature::{Feature, FeatureName, FeatureUsage, UsageTotal},
+    id::{
+        AccessId, ApiKeyId, CompanyId, FeatureId, InvitationId, OneTimeCodeId, SessionId, StreamId,
+        SubjectId, UserId,
+    },
     key_ring::SealedSigningKey,
     seal::{Sealed, SubjectKey},
     session::Session,
@@ -243,6 +248,56 @@ pub trait Accesses: Send + Sync {
     ) -> Result<Vec<Access>, StoreError>;
     /// Deletes what is older.
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
+}
+
+/// API keys as the commits left them.
+///
+/// # Contract
+///
+/// * A put key is found by its prefix, as it was put, expired or not; a second put replaces it; a deleted one is not found.
+/// * `list_by_owner` gives an owner's keys and nobody else's, newest first, by id; deleting all of one owner's leaves everybody else's.
+/// * A touch moves `last_used_at` forward only, and changes nothing else; of a key that is gone it does nothing.
+#[async_trait]
+pub trait ApiKeys: Send + Sync {
+    /// By the public part of its text.
+    async fn find_by_prefix(&self, prefix: &ApiKeyPrefix) -> Result<Option<ApiKey>, StoreError>;
+    /// Of an owner, newest first.
+    async fn list_by_owner(&self, owner: Principal) -> Result<Vec<ApiKey>, StoreError>;
+}
+
+/// Features as the commits left them.
+///
+/// # Contract
+///
+/// * A put feature is found by its name, as it was put; a second put replaces it; a deleted one is not found, and its name finds the next one.
+/// * `list` gives all of them by name, in the order of their bytes; a page goes on after the given name, without a gap or a repeat.
+#[async_trait]
+pub trait Features: Send + Sync {
+    /// By name.
+    async fn find(&self, name: &FeatureName) -> Result<Option<Feature>, StoreError>;
+    /// After the given one, at most `limit`.
+    async fn list(&self, after: Option<&FeatureName>, limit: usize) -> Result<Vec<Feature>, StoreError>;
+}
+
+/// How often features were asked for, by key.
+///
+/// # Contract
+///
+/// * What is added to a feature and a key adds up, and its time is the latest; of any number that race none is lost.
+/// * What is added to a feature that is gone is passed over.
+/// * `list` gives a feature's counts and no other's, by key id; a page goes on after the given key, without a gap or a repeat; `total` is their sum, and nought where there is none.
+/// * Deleting those of a feature leaves the others'.
+#[async_trait]
+pub trait FeatureUsages: Send + Sync {
+    /// Of a feature, after the given key, at most `limit`.
+    async fn list(
+        &self,
+        feature: FeatureId,
+        after: Option<ApiKeyId>,
+        limit: usize,
+    ) -> Result<Vec<FeatureUsage>, StoreError>;
+    /// Of a feature, over all keys.
+    async fn total(&self, feature: FeatureId) -> Result<UsageTotal, StoreError>;
 }
 
 /// Which users are looked for: those who meet all of it.

@@ -2,6 +2,7 @@ use thiserror::Error;
 
 use crate::{
     administration::{LastAdmin, keep_an_admin},
+    api_key::Principal,
     caller::{Caller, Origin, Permission, PermissionDenied},
     commit::{Commit, RowChange},
     company::{Company, CompanyEvent, Departure, Member},
@@ -100,6 +101,7 @@ pub(crate) fn decide(user: &User) -> Decision {
             RowChange::DeleteSnapshotsBelow(user.stream(), Version::MAX),
             RowChange::DeleteInvitationsTo(user.profile.email.clone()),
             RowChange::DeleteMember(id),
+            RowChange::DeleteApiKeysOf(Principal::User(id)),
             RowChange::DeleteCredential(id),
             RowChange::DeleteUser(id),
         ],
@@ -119,7 +121,11 @@ pub(crate) fn decide_departure(
     }
     let removed = CompanyEvent::MemberRemoved { user_id: member.user, reason: Departure::Erased };
     let closed = is_last_owner.then_some(CompanyEvent::Closed);
-    Ok(CompanyDecision { events: std::iter::once(removed).chain(closed).collect(), rows: Vec::new() })
+    let rows = closed.is_some().then_some(RowChange::DeleteApiKeysOf(Principal::Company(member.company)));
+    Ok(CompanyDecision {
+        events: std::iter::once(removed).chain(closed).collect(),
+        rows: rows.into_iter().collect(),
+    })
 }
 
 impl Identity {

@@ -1,6 +1,7 @@
 use thiserror::Error;
 
 use crate::{
+    api_key::{ApiKey, Principal},
     audit::Access,
     caller::{Caller, Origin},
     company::Membership,
@@ -25,6 +26,8 @@ pub struct Export {
     pub membership: Option<Membership>,
     /// Their sessions.
     pub sessions: Vec<Session>,
+    /// Their API keys, which a copy shows without what opens them.
+    pub api_keys: Vec<ApiKey>,
     /// Attempts to sign in to their account, newest first.
     pub login_history: Vec<LoginAttempt>,
     /// Who looked at their data, newest first.
@@ -94,6 +97,7 @@ impl Identity {
         Ok(Export {
             membership: ports.members.find(user.id).await?,
             sessions: ports.sessions.list_by_user(user.id).await?,
+            api_keys: ports.api_keys.list_by_owner(Principal::User(user.id)).await?,
             login_history,
             accesses,
             stream: ports.streams.find_state(user.stream()).await?,

@@ -9,6 +9,7 @@ use super::{Sight, StreamEvent};
 use crate::{
     company::{CompanyCreated, CompanyEvent},
     event::{Event, EventReadError, StreamKind},
+    feature::FeatureEvent,
     seal::DataKey,
     user::{Profile, UserCreated, UserEvent},
 };
@@ -66,6 +67,11 @@ pub(super) fn of(
         },
         (None, StreamKind::Company) => match CompanyEvent::read(event) {
             Ok(event) => of_company(&event),
+            Err(EventReadError::Unknown { .. }) => Gathered::default(),
+            Err(error) => return Err(error),
+        },
+        (None, StreamKind::Feature) => match FeatureEvent::read(event) {
+            Ok(event) => of_feature(&event),
             Err(EventReadError::Unknown { .. }) => Gathered::default(),
             Err(error) => return Err(error),
         },
@@ -159,8 +165,21 @@ fn of_company(event: &CompanyEvent) -> Gathered {
             json!({"user_id": user_id, "role": before}),
             json!({"user_id": user_id, "role": after}),
         ),
-        CompanyEvent::MemberInvited { .. } | CompanyEvent::OfStream(_) => gathered,
+        CompanyEvent::MemberInvited { .. } | CompanyEvent::ApiKey(_) | CompanyEvent::OfStream(_) => gathered,
     }
+}
+
+fn of_feature(event: &FeatureEvent) -> Gathered {
+    let (before, after) = match event {
+        FeatureEvent::Registered { settings, .. } => (None, settings),
+        FeatureEvent::Updated { before, after, .. } => (Some(before), after),
+        FeatureEvent::Removed { .. } | FeatureEvent::Accessed { .. } => return Gathered::default(),
+    };
+    Gathered::default()
+        .shown("description", before.map(|before| &before.description), &after.description)
+        .shown("enabled", before.map(|before| before.enabled), after.enabled)
+        .shown("required_role", before.map(|before| before.required_role), after.required_role)
+        .shown("company_id", before.map(|before| before.company_id), after.company_id)
 }
 
 #[cfg(test)]

@@ -83,6 +83,8 @@ impl Fold {
                 };
                 after.map(|company| Subject::Company(Box::new(company)))
             }
+            // What it adds up to is its row, and no snapshot is taken of it.
+            StreamKind::Feature => None,
         };
         Ok(Self { stream, version: version + 1, kind, subject, state })
     }

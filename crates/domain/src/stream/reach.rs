@@ -182,6 +182,8 @@ impl Identity {
             StreamKind::Company => {
                 self.ports().companies.find(CompanyId::new(head.stream.into())).await?.is_some()
             }
+            // What happens to features is the service's to write.
+            StreamKind::Feature => false,
         })
     }
 }

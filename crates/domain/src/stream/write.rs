@@ -94,6 +94,8 @@ impl Identity {
                 let company = ports.companies.find(CompanyId::new(head.stream.into())).await?;
                 company.map(|company| Subject::Company(Box::new(company)))
             }
+            // No client writes on a feature's stream.
+            StreamKind::Feature => None,
         };
         let state = ports.streams.find_state(head.stream).await?;
         let state = state.unwrap_or_else(|| StreamState::new(head.stream, head.kind));

@@ -11,6 +11,7 @@ pub(crate) use schema::schemas;
 
 use super::{Profile, ProfileChanges, ProfileField};
 use crate::{
+    api_key::ApiKeyEvent,
     caller::{Role, named},
     event::{EventData, EventReadError, NewEvent, NoFacts, Present},
     id::{OneTimeCodeId, SessionId, UserId},
@@ -85,6 +86,8 @@ pub enum UserEvent {
     Unlocked,
     /// `user.deleted`: the person was erased. What was personal cannot be read any more.
     Deleted,
+    /// `api_key.*`: of a key that is the person's.
+    ApiKey(ApiKeyEvent),
     /// `user.logged_in`
     LoggedIn {
         /// The new session.
@@ -259,6 +262,7 @@ impl UserEvent {
             Self::LoggedOut { .. } => name::LOGGED_OUT,
             Self::RefreshReuseDetected { .. } => name::REFRESH_REUSE_DETECTED,
             Self::OfStream(event) => event.event_type(),
+            Self::ApiKey(event) => event.event_type(),
         }
     }
 
@@ -267,6 +271,7 @@ impl UserEvent {
         match self {
             Self::Created { .. } | Self::VerificationRequested { .. } => 2,
             Self::OfStream(event) => event.schema_version(),
+            Self::ApiKey(event) => event.schema_version(),
             _ => 1,
         }
     }
@@ -303,6 +308,7 @@ impl UserEvent {
                 EventData::of(&RefreshReuseDetected { session_id: *session_id, generation: *generation })
             }
             Self::OfStream(event) => event.data(),
+            Self::ApiKey(event) => event.data(),
         }
     }
 
@@ -315,6 +321,7 @@ impl UserEvent {
                 email.as_ref().map(json)
             }
             Self::OfStream(event) => event.personal(),
+            Self::ApiKey(event) => event.personal(),
             Self::EmailVerified
             | Self::PasswordChanged { .. }
             | Self::RoleChanged { .. }
@@ -331,8 +338,8 @@ impl UserEvent {
     }
 
     /// Reads a stored event; without the person's key (they were erased) the personal parts are `None`.
-    pub fn read(event: &NewEvent, key: Option<&DataKey>) -> Result<Self, EventReadError> {
-        let event = Present::of(event, UPCASTERS)?;
+    pub fn read(stored: &NewEvent, key: Option<&DataKey>) -> Result<Self, EventReadError> {
+        let event = Present::of(stored, UPCASTERS)?;
         match event.shape() {
             (name::CREATED, 2) => Ok(Self::Created { facts: event.data()?, profile: event.facts(key)? }),
             (name::UPDATED, 1) => {
@@ -381,6 +388,9 @@ impl UserEvent {
             (name::REFRESH_REUSE_DETECTED, 1) => {
                 let RefreshReuseDetected { session_id, generation } = event.data()?;
                 Ok(Self::RefreshReuseDetected { session_id, generation })
+            }
+            (own, _) if own.starts_with(ApiKeyEvent::PREFIX) => {
+                ApiKeyEvent::read(stored, key).map(Self::ApiKey)
             }
             _ => StreamEvent::read(event.event(), key)?.map(Self::OfStream).ok_or_else(|| event.unknown()),
         }

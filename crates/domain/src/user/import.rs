@@ -196,9 +196,10 @@ impl Identity {
             Ok(()) => Ok(Imported::Created),
             Err(CommitError::Taken { key }) => match key.space() {
                 ClaimSpace::Email => Ok(Imported::AlreadyThere),
-                ClaimSpace::Username | ClaimSpace::BusinessNumber | ClaimSpace::IdempotencyKey => {
-                    Ok(Imported::UsernameTaken)
-                }
+                ClaimSpace::Username
+                | ClaimSpace::BusinessNumber
+                | ClaimSpace::IdempotencyKey
+                | ClaimSpace::Feature => Ok(Imported::UsernameTaken),
             },
             Err(CommitError::Conflict { .. }) => Err(StoreError::Contention),
             Err(CommitError::Store(error)) => Err(error),

@@ -105,6 +105,7 @@ impl User {
             | UserEvent::SessionRevoked { .. }
             | UserEvent::RefreshReuseDetected { .. }
             | UserEvent::Locked { .. }
+            | UserEvent::ApiKey(_)
             | UserEvent::OfStream(_) => {}
             UserEvent::Deleted => return None,
             UserEvent::Updated { changes, .. } => {

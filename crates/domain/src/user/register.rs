@@ -282,9 +282,10 @@ impl From<CommitError> for RegisterError {
         match error {
             CommitError::Taken { key } => match key.space() {
                 ClaimSpace::Email => Self::EmailTaken,
-                ClaimSpace::Username | ClaimSpace::BusinessNumber | ClaimSpace::IdempotencyKey => {
-                    Self::UsernameTaken
-                }
+                ClaimSpace::Username
+                | ClaimSpace::BusinessNumber
+                | ClaimSpace::IdempotencyKey
+                | ClaimSpace::Feature => Self::UsernameTaken,
             },
             CommitError::Conflict { .. } => StoreError::Contention.into(),
             CommitError::Store(error) => error.into(),

@@ -3,6 +3,7 @@ use thiserror::Error;
 
 use super::{CODE_ATTEMPTS, OneTimeCode, Purpose, reset_token};
 use crate::{
+    api_key::{ApiKey, ApiKeyEnd, Principal, decide_end_of_all},
     caller::Origin,
     commit::RowChange,
     id::{OneTimeCodeId, SessionId, UserId},
@@ -42,11 +43,12 @@ pub enum ResetPasswordError {
 }
 
 /// Decides a reset whose token was right. Whoever has it reads the address's mail: the address is theirs. Whoever was in before may
-/// be somebody else: nothing of before is good any more, neither sessions nor codes that wait.
+/// be somebody else: nothing of before is good any more, neither sessions nor API keys nor codes that wait.
 pub(crate) fn decide(
     user: &User,
     code: &OneTimeCode,
     credential: Credential,
+    keys: &[ApiKey],
     now: DateTime<Utc>,
 ) -> Result<Decision, ResetPasswordError> {
     if !user.is_active || code.expires_at <= now {
@@ -54,14 +56,18 @@ pub(crate) fn decide(
     }
     let verified = (!user.is_verified).then_some(UserEvent::EmailVerified);
     let changed = UserEvent::PasswordChanged { way: PasswordChange::Reset };
+    let ended = decide_end_of_all(keys, ApiKeyEnd::PasswordReset);
     Ok(Decision {
-        events: verified.into_iter().chain([changed]).collect(),
-        rows: vec![
+        events: verified.into_iter().chain([changed]).chain(ended.events).collect(),
+        rows: [
             RowChange::PutCredential(credential),
             RowChange::DeleteSessionsOf(user.id),
             RowChange::DeleteOneTimeCodesOf(user.id, Purpose::ResetPassword),
             RowChange::DeleteOneTimeCodesOf(user.id, Purpose::VerifyEmail),
-        ],
+        ]
+        .into_iter()
+        .chain(ended.rows)
+        .collect(),
     })
 }
 
@@ -110,7 +116,8 @@ impl Identity {
                 || Credential { user: user_id, password: hash.clone(), changed_at: now, history: Vec::new() },
                 |credential| self.replaced(credential, hash.clone(), now),
             );
-            let decision = decide(&user, &code, next, now)?;
+            let keys = self.ports().api_keys.list_by_owner(Principal::User(user_id)).await?;
+            let decision = decide(&user, &code, next, &keys, now)?;
             let act = Act::own(user_id, origin, now);
             match self.record(user_id, Some(&user), &key, &act, decision).await {
                 Ok(_) => {
@@ -151,7 +158,13 @@ mod tests {
         let code = OneTimeCode::new(id, user.id, Purpose::ResetPassword, start);
         let now = start + chrono::TimeDelta::seconds(seconds);
         let password = PasswordHash::new("$new");
-        decide(user, &code, Credential { user: user.id, password, changed_at: now, history: Vec::new() }, now)
+        decide(
+            user,
+            &code,
+            Credential { user: user.id, password, changed_at: now, history: Vec::new() },
+            &[],
+            now,
+        )
     }
 
     const CHANGED: UserEvent = UserEvent::PasswordChanged { way: PasswordChange::Reset };

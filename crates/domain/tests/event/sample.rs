@@ -4,8 +4,10 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use chrono::DateTime;
 use portcullis_domain::{
+    api_key::ApiKeyEvent,
     company::CompanyEvent,
     event::{Actor, EventData, EventReadError, EventType, NewEvent, catalogue},
+    feature::FeatureEvent,
     id::EventId,
     seal::DataKey,
     stream::StreamEvent,
@@ -88,6 +90,14 @@ fn rewrite(event: &NewEvent, key: Option<&DataKey>) -> Result<Rewritten, EventRe
         "stream" => {
             let event = StreamEvent::read(event, key)?.expect("of a stream");
             Rewritten { version: event.schema_version(), data: event.data(), personal: event.personal() }
+        }
+        "api_key" => {
+            let event = ApiKeyEvent::read(event, key)?;
+            Rewritten { version: event.schema_version(), data: event.data(), personal: event.personal() }
+        }
+        "feature" => {
+            let event = FeatureEvent::read(event)?;
+            Rewritten { version: event.schema_version(), data: event.data(), personal: None }
         }
         other => panic!("how is an event of {other} read? Say it here, in tests/event/sample.rs"),
     })

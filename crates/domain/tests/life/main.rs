@@ -2,7 +2,9 @@
 
 mod account;
 mod administration;
+mod api_key;
 mod audit;
+mod feature;
 mod meeting;
 mod privacy;
 mod retention;

@@ -110,7 +110,8 @@ fn flip_field(log: &mut Log, draws: &Draws) -> Named {
         2 => {
             event.stream_kind = match event.stream_kind {
                 StreamKind::User => StreamKind::Company,
-                StreamKind::Company => StreamKind::User,
+                StreamKind::Company => StreamKind::Feature,
+                StreamKind::Feature => StreamKind::User,
             };
         }
         3 => event.version ^= 1 << draws.below(62),
@@ -213,7 +214,8 @@ fn spoil_head(log: &mut Log, draws: &Draws) -> Named {
         2 => {
             head.kind = match head.kind {
                 StreamKind::User => StreamKind::Company,
-                StreamKind::Company => StreamKind::User,
+                StreamKind::Company => StreamKind::Feature,
+                StreamKind::Feature => StreamKind::User,
             };
         }
         _ => {

@@ -1,6 +1,7 @@
 //! The cases, written out: one file a port, or a folder of files where the contract is long.
 
 pub(crate) mod access;
+pub(crate) mod api_key;
 pub(crate) mod attempt_counter;
 pub(crate) mod checkpoint;
 pub(crate) mod checkpoint_keys;
@@ -8,6 +9,8 @@ pub(crate) mod company;
 pub(crate) mod credential;
 pub(crate) mod event_search;
 pub(crate) mod event_store;
+pub(crate) mod feature;
+pub(crate) mod feature_usage;
 pub(crate) mod idempotency_key;
 pub(crate) mod invitation;
 pub(crate) mod login_history;

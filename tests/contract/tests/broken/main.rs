@@ -3,6 +3,8 @@
 
 mod account_fault;
 mod account_store;
+mod api_key_fault;
+mod api_key_store;
 mod checkpoint_fault;
 mod commit_fault;
 mod end_fault;

@@ -6,20 +6,23 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use portcullis_contract::{StoreHarness, StorePorts};
 use portcullis_domain::{
+    api_key::{ApiKey, Principal},
     audit::Access,
     checkpoint::SignedCheckpoint,
     commit::{Commit, CommitError, Committed},
     company::{Member, Membership},
     event::{Event, Version},
+    feature::{Feature, FeatureName, FeatureUsage, UsageTotal},
     id::{
-        AccessId, CompanyId, EventId, LoginAttemptId, OneTimeCodeId, SessionId, StreamId, SubjectId, UserId,
+        AccessId, ApiKeyId, CompanyId, EventId, FeatureId, LoginAttemptId, OneTimeCodeId, SessionId,
+        StreamId, SubjectId, UserId,
     },
     key_ring::SealedSigningKey,
     port::{
-        Accesses, Checkpoints, DeadLetter, EventStore, FeedCursor, FeedItem, Invitations, KeyReplacement,
-        LoginHistory, Members, OneTimeCodes, Retention, RotateOutcome, Rotation, Sessions, SigningKeys,
-        StoreError, StreamHead, SubjectKeys, SubscriptionState, Subscriptions, UserCount, UserCursor,
-        UserQuery, Users,
+        Accesses, ApiKeys, Checkpoints, DeadLetter, EventStore, FeatureUsages, Features, FeedCursor,
+        FeedItem, Invitations, KeyReplacement, LoginHistory, Members, OneTimeCodes, Retention, RotateOutcome,
+        Rotation, Sessions, SigningKeys, StoreError, StreamHead, SubjectKeys, SubscriptionState,
+        Subscriptions, UserCount, UserCursor, UserQuery, Users,
     },
     retention::{Horizon, StreamBase},
     seal::{Sealed, SubjectKey},
@@ -174,6 +177,33 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         Accesses::prune(memory, before).await
     }
 
+    async fn list_keys(&self, memory: &Memory, owner: Principal) -> Result<Vec<ApiKey>, StoreError> {
+        memory.list_by_owner(owner).await
+    }
+
+    async fn list_features(
+        &self,
+        memory: &Memory,
+        after: Option<&FeatureName>,
+        limit: usize,
+    ) -> Result<Vec<Feature>, StoreError> {
+        Features::list(memory, after, limit).await
+    }
+
+    async fn list_usages(
+        &self,
+        memory: &Memory,
+        feature: FeatureId,
+        after: Option<ApiKeyId>,
+        limit: usize,
+    ) -> Result<Vec<FeatureUsage>, StoreError> {
+        FeatureUsages::list(memory, feature, after, limit).await
+    }
+
+    async fn total(&self, memory: &Memory, feature: FeatureId) -> Result<UsageTotal, StoreError> {
+        memory.total(feature).await
+    }
+
     async fn take_attempt(
         &self,
         memory: &Memory,
@@ -320,6 +350,9 @@ impl<F: Fault> StoreHarness for Store<F> {
             streams: self.0.memory.clone(),
             event_search: self.0.memory.clone(),
             idempotency_keys: self.0.memory.clone(),
+            api_keys: self.0.clone(),
+            features: self.0.clone(),
+            feature_usages: self.0.clone(),
             subject_keys: self.0.clone(),
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),

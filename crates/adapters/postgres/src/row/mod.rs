@@ -1,9 +1,12 @@
 //! Rows that reads are served from: one file a port.
 
 mod access;
+mod api_key;
 mod checkpoint;
 mod company;
 mod credential;
+mod feature;
+mod feature_usage;
 mod idempotency_key;
 mod invitation;
 mod login_attempt;
@@ -72,6 +75,14 @@ fn change<'c>(connection: &'c AsyncPgConnection, change: &RowChange) -> Sent<'c>
         RowChange::DeleteIdempotentRequest(key, claimed_by) => {
             idempotency_key::delete(connection, *key, *claimed_by)
         }
+        RowChange::PutApiKey(key) => api_key::put(connection, key),
+        RowChange::TouchApiKey(key, at) => api_key::touch(connection, *key, *at),
+        RowChange::DeleteApiKey(key) => api_key::delete(connection, *key),
+        RowChange::DeleteApiKeysOf(owner) => api_key::delete_of(connection, *owner),
+        RowChange::PutFeature(feature) => feature::put(connection, feature),
+        RowChange::DeleteFeature(feature) => feature::delete(connection, *feature),
+        RowChange::AddFeatureUsage(usage) => feature_usage::add(connection, usage),
+        RowChange::DeleteFeatureUsagesOf(feature) => feature_usage::delete_of(connection, *feature),
     }
 }
 

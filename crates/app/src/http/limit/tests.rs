@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    http::{self, Gate},
+    http::{self, Authority, Gate},
     live::{self, Hub},
     mail::MailCopies,
     metric::Metrics,
@@ -51,9 +51,10 @@ impl Api {
         };
         let identity = Identity::new(portcullis_memory::ports(), Policy::default());
         let copies = MailCopies { folder: PathBuf::new() };
+        let authority = Authority { issuer: "tests".to_owned(), audience: "tests".to_owned() };
         let (metrics, tokens) = (Metrics::new(), RingTokens::of_memory());
         let hub = Hub::new(identity.clone(), http::render, live::Limits::new(1, 1), metrics.live.clone());
-        let beside = http::Beside { dependencies: Arc::new([]), hub, tokens, copies };
+        let beside = http::Beside { dependencies: Arc::new([]), hub, tokens, copies, authority };
         Self { endpoint: http::endpoint(identity, beside, metrics, gate, None), asked }
     }
 

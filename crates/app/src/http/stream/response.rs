@@ -51,6 +51,7 @@ enum ActorKind {
 pub(super) enum StreamKindName {
     User,
     Company,
+    Feature,
 }
 
 /// How a stream is.
@@ -96,6 +97,7 @@ impl From<StreamKind> for StreamKindName {
         match kind {
             StreamKind::User => Self::User,
             StreamKind::Company => Self::Company,
+            StreamKind::Feature => Self::Feature,
         }
     }
 }

@@ -29,7 +29,10 @@ use uuid::Uuid;
 use super::UserResponse;
 use crate::{
     causes::chain,
-    http::{Group, bearer::Bearer, error::Failed, session::SessionResponse, timestamp::Timestamp},
+    http::{
+        Group, api_key::ApiKeyResponse, bearer::Bearer, error::Failed, session::SessionResponse,
+        timestamp::Timestamp,
+    },
 };
 
 pub(in crate::http) struct ExportApi;
@@ -39,6 +42,8 @@ pub(in crate::http) struct ExportApi;
 struct ExportResponse {
     user: UserResponse,
     sessions: Vec<SessionResponse>,
+    /// The person's API keys, without what opens them, newest first.
+    api_keys: Vec<ApiKeyResponse>,
     /// Attempts to sign in to the account, newest first.
     login_history: Vec<ExportedLoginAttempt>,
     /// Who looked at the person's data, newest first.
@@ -188,6 +193,7 @@ impl ExportResponse {
         Self {
             user: Account { user: export.user, membership: export.membership }.into(),
             sessions: sessions.map(|session| SessionResponse::new(session, caller.session)).collect(),
+            api_keys: export.api_keys.into_iter().map(Into::into).collect(),
             login_history: export.login_history.into_iter().map(Into::into).collect(),
             accesses: export.accesses.into_iter().map(Into::into).collect(),
             stream: ExportedStream::new(export.stream, export.snapshots),

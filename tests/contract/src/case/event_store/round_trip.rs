@@ -40,7 +40,7 @@ pub async fn an_event_reads_back_as_it_was_written<H: StoreHarness>() {
 
 /// Person, key, service; user and company.
 pub async fn every_kind_of_actor_and_stream_reads_back<H: StoreHarness>() {
-    for kind in [StreamKind::User, StreamKind::Company] {
+    for kind in [StreamKind::User, StreamKind::Company, StreamKind::Feature] {
         let actors = [Actor::User(sample::id()), Actor::ApiKey(sample::id()), Actor::System];
         let events = actors.map(|actor| NewEvent { actor, ..sample::event() });
         check_round_trip::<H>(kind, events.to_vec()).await;
