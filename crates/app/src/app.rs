@@ -2,8 +2,13 @@
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use poem::{Response, endpoint::BoxEndpoint};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use poem::{EndpointExt, Response, endpoint::BoxEndpoint};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     config::{Config, ConfigError},
@@ -59,6 +64,7 @@ impl App {
             gate(config, &stack),
             config.console.then_some(&config.app_name),
         );
+        let endpoint = endpoint.data(Arc::new(stack.checkpoint_record())).boxed();
         let ports = stack.identity.ports();
         let holder = stack.identity.new_id(ports.clock.now());
         let subscriptions = stack.handlers(config)?.into_iter().map(|handler| Subscription {
@@ -101,7 +107,8 @@ impl App {
         for subscription in self.subscriptions {
             subscriptions.spawn(subscription.run(stopped.clone()));
         }
-        subscriptions.spawn(self.notary.run(stopped));
+        let (stop_notary, notary_stopped) = watch::channel(false);
+        let notary = tokio::spawn(self.notary.run(notary_stopped));
         let following = tokio::spawn(Arc::clone(&self.hub).follow(Arc::clone(&self.stack.subscriptions)));
         // Feeds never end by themselves: a stop would wait for them.
         let stop = async {
@@ -128,8 +135,14 @@ impl App {
         }
         // Nobody listens any more when all subscriptions have ended by themselves.
         let _ = stop_subscriptions.send(true);
-        if tokio::time::timeout(self.grace, subscriptions.join_all()).await.is_err() {
+        let end = Instant::now() + self.grace;
+        if timeout_at(end, subscriptions.join_all()).await.is_err() {
             tracing::warn!("a subscription did not stop; it goes on from its cursor at the next start");
+        }
+        // The last of them, so that it signs what the others have written too.
+        let _ = stop_notary.send(true);
+        if timeout_at(end, notary).await.is_err() {
+            tracing::warn!("the log was not signed to its end; that goes on at the next start");
         }
         self.stack.close().await;
         tracing::info!("stopped");

@@ -12,7 +12,7 @@ use portcullis_paseto::{CheckpointKeys, PublicCheckpointKeys, PublicKeyError};
 use thiserror::Error;
 
 use crate::{
-    checkpoint_keys::{KeySource, KeySourceError},
+    checkpoint_keys::{CheckpointRecord, KeySource, KeySourceError},
     config::Config,
     master_key,
     stack::Stack,
@@ -116,6 +116,12 @@ impl Stack {
         let (ports, checkpoints) = (self.identity.ports(), self.checkpoints());
         let (events, retention) = (ports.events.as_ref(), ports.retention.as_ref());
         Ok(export_log(events, checkpoints.as_ref(), retention, header, write).await?)
+    }
+
+    /// What requests compare the log with.
+    pub(crate) fn checkpoint_record(&self) -> CheckpointRecord {
+        let metrics = Arc::clone(&self.metrics);
+        CheckpointRecord { checkpoints: self.checkpoints(), keys: self.key_source(), metrics }
     }
 
     pub(crate) fn key_source(&self) -> KeySource {

@@ -5,15 +5,25 @@ use std::sync::Arc;
 use portcullis_domain::{
     Identity,
     key_ring::{KeyRingError, Lifetimes, open_key_ring},
-    port::SigningKeys,
+    port::{Checkpoints, SigningKeys, StoreError},
 };
 use portcullis_paseto::{CheckpointKeys, KeyError};
 use thiserror::Error;
+
+use crate::metric::Metrics;
 
 /// Where they come from.
 pub(crate) struct KeySource {
     pub(crate) identity: Identity,
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
+}
+
+/// What there is to compare the log with: the notary's checkpoints, and the keys that signed them.
+pub(crate) struct CheckpointRecord {
+    pub(crate) checkpoints: Arc<dyn Checkpoints>,
+    pub(crate) keys: KeySource,
+    /// Where what is found is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// They cannot be had.
@@ -28,6 +38,15 @@ pub enum KeySourceError {
     /// There is none.
     #[error("there is no signing key")]
     None,
+}
+
+impl From<KeySourceError> for StoreError {
+    fn from(error: KeySourceError) -> Self {
+        match error {
+            KeySourceError::Ring(KeyRingError::Store(error)) => error,
+            error => Self::corrupt(error),
+        }
+    }
 }
 
 impl KeySource {

@@ -451,6 +451,9 @@ contract! {
     "Of any number that race for one number exactly one is inserted." => [
         of_racing_checkpoints_one_is_inserted,
     ]
+    "`covering` gives the first checkpoint whose place is not before an event's in the feed, and that place; nothing for an event that is not there, or that no checkpoint covers yet." => [
+        the_checkpoint_that_covers_an_event_is_found,
+    ]
     "Checkpoints survive the loss of the process." => [
         checkpoints_outlive_a_restart,
     ]

@@ -70,6 +70,23 @@ async fn the_chain_goes_on_after_a_stop_and_after_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_was_stopped_leaves_no_event_without_a_checkpoint() {
+    let mut server = Server::start_with(EVERY_THREE);
+    for round in 1..=2 {
+        let client = Client::of(&server);
+        for person in 0..2 {
+            client.register(&format!("person{round}{person}@example.com")).await.expect(201);
+        }
+        assert!(server.stop().success());
+        let report = printed(&server, &["audit", "verify"]);
+        let events = 2 * round;
+        assert!(report.starts_with(&format!("intact: {events} events on {events} streams\n")), "{report}");
+        assert_eq!(covered(&server).1, events, "{report}");
+        server.restart();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copy_outside_the_database_tells_when_the_end_is_gone_with_its_checkpoints() {
     let settings = [EVERY_THREE, &[("CHECKPOINT_FILE", "checkpoints.jsonl")]].concat();
     let mut server = Server::start_with(&settings);

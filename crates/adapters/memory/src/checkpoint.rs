@@ -1,10 +1,15 @@
 use async_trait::async_trait;
 use portcullis_domain::{
     checkpoint::{Signature, SignedCheckpoint},
-    port::{CheckpointSigner, CheckpointVerifier, Checkpoints, PublicKey, SignatureError, StoreError},
+    event::Version,
+    id::StreamId,
+    port::{
+        CheckpointSigner, CheckpointVerifier, Checkpoints, Covering, EventStore, PublicKey, SignatureError,
+        StoreError,
+    },
 };
 
-use crate::Memory;
+use crate::{Memory, event_store};
 
 const CONTEXT: &str = "portcullis memory signature v1";
 
@@ -17,6 +22,15 @@ impl Checkpoints for Memory {
     async fn list(&self, after: u64, limit: usize) -> Result<Vec<SignedCheckpoint>, StoreError> {
         let skipped = usize::try_from(after).unwrap_or(usize::MAX);
         Ok(self.state().checkpoints.iter().skip(skipped).take(limit).cloned().collect())
+    }
+
+    async fn covering(&self, stream: StreamId, version: Version) -> Result<Option<Covering>, StoreError> {
+        let event = self.read_stream(stream, version.saturating_sub(1), 1).await?.pop();
+        let Some(event) = event.filter(|event| event.version == version) else { return Ok(None) };
+        let place = event_store::cursor(&event);
+        let checkpoints = &self.state().checkpoints;
+        let signed = checkpoints.iter().find(|signed| signed.checkpoint.cursor >= place).cloned();
+        Ok(signed.map(|signed| Covering { place, signed }))
     }
 
     async fn insert(&self, checkpoint: &SignedCheckpoint) -> Result<bool, StoreError> {

@@ -164,6 +164,6 @@ fn index(after: u64) -> usize {
     usize::try_from(after).unwrap_or(usize::MAX)
 }
 
-const fn cursor(event: &Event) -> FeedCursor {
+pub(crate) const fn cursor(event: &Event) -> FeedCursor {
     FeedCursor { transaction: 0, position: event.position }
 }

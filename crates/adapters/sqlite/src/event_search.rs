@@ -84,7 +84,7 @@ struct OfDay {
 }
 
 /// A stream, counted.
-struct Counted {
+pub(crate) struct Counted {
     whole: Whole,
     by_type: Vec<OfType>,
     by_day: Vec<OfDay>,
@@ -268,7 +268,7 @@ pub(crate) fn list(
     Ok(EventPage { events, next })
 }
 
-fn statistics(
+pub(crate) fn statistics(
     connection: &mut SqliteConnection,
     stream: StreamId,
     recent: &[(EventType, DateTime<Utc>)],

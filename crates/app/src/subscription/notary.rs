@@ -57,7 +57,7 @@ enum Next {
 impl NotarySubscription {
     pub(crate) const NAME: &str = "notary";
 
-    /// Follows the feed until `stop` turns true. What was seen by then and is not due is for the next start.
+    /// Follows the feed until `stop` turns true; then signs what there is, due or not.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut retry = FIRST_RETRY;
         while !*stop.borrow_and_update() {
@@ -93,6 +93,9 @@ impl NotarySubscription {
                 _ = stop.changed() => {}
             }
         }
+        if let Err(failure) = self.finish().await {
+            tracing::warn!("what was written last is for the next start to sign: {}", chain(&failure));
+        }
         if let Err(error) = self.cursors.release(Self::NAME, self.holder).await {
             tracing::debug!("the lease of {} ends with its time: {error}", Self::NAME);
         }
@@ -116,6 +119,17 @@ impl NotarySubscription {
             return Ok(Next::On);
         }
         Ok(Next::Await(self.notary.due_in().unwrap_or(POLL).min(POLL)))
+    }
+
+    /// Signs all that there is, unless another replica is at it: a service that is stopped leaves no event without a checkpoint.
+    async fn finish(&mut self) -> Result<(), Failure> {
+        loop {
+            match self.step().await? {
+                Next::On => {}
+                Next::Await(_) => return self.write().await,
+                Next::StandBy => return Ok(()),
+            }
+        }
     }
 
     async fn write(&mut self) -> Result<(), Failure> {

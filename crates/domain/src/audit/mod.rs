@@ -5,6 +5,7 @@ pub mod document;
 mod evidence;
 mod export;
 mod horizon;
+mod witness;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -14,6 +15,7 @@ use thiserror::Error;
 pub use access::{Access, Accessed};
 pub use evidence::Evidence;
 pub use export::{ExportError, export_log};
+pub use witness::{Testimony, Witness};
 
 use crate::{
     checkpoint::{CheckpointFinding, Leaf, SignedCheckpoint},
@@ -197,6 +199,17 @@ impl Auditor {
     /// The log goes on from where the archives end.
     pub fn begin_after(&mut self, horizon: &Horizon) {
         self.archived = horizon.tip.count;
+    }
+
+    /// As if everything on a stream before this event, which must be of that version, had been checked already.
+    pub(crate) fn before(event: &Event, version: Version) -> Self {
+        let tail = Tail {
+            version: version.saturating_sub(1),
+            hash: event.prev_hash,
+            position: event.position.saturating_sub(1),
+            kind: Some(event.stream_kind),
+        };
+        Self { streams: HashMap::from([(event.stream, tail)]), ..Self::default() }
     }
 
     /// Checks the next event of the feed.

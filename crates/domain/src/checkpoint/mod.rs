@@ -211,7 +211,7 @@ impl FeedItem {
 }
 
 impl Leaf {
-    fn of(event: &EventHash, transaction: u64) -> Self {
+    pub(crate) fn of(event: &EventHash, transaction: u64) -> Self {
         Self::over(event.as_bytes(), transaction)
     }
 }

@@ -21,7 +21,9 @@ mod token;
 use thiserror::Error;
 
 pub use attempt_counter::{AttemptCounters, Attempts};
-pub use checkpoint::{CheckpointSigner, CheckpointVerifier, Checkpoints, PublicKey, SignatureError};
+pub use checkpoint::{
+    CheckpointSigner, CheckpointVerifier, Checkpoints, Covering, PublicKey, SignatureError,
+};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use event_store::{EventStore, FeedCursor, FeedItem, StreamHead};

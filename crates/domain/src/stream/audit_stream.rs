@@ -1,10 +1,10 @@
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Fold, RejectedSnapshot, Snapshot, SnapshotFault, StreamError};
 use crate::{
-    audit::{Accessed, Auditor, Finding},
+    audit::{Accessed, Auditor, Evidence, Finding, Reason, Testimony, Witness},
     caller::{Caller, Origin},
     event::{Actor, Event, Version},
     id::{StreamId, SubjectId},
@@ -13,8 +13,8 @@ use crate::{
     seal::DataKey,
 };
 
-/// How many events are read at a time.
-const PAGE: usize = 1_000;
+/// How many events the first page checks: most streams have fewer, and what lies beyond is checked with the pages that list it.
+pub const CHECKED: usize = 1_000;
 /// How many snapshots are checked: more than are ever kept.
 const SNAPSHOTS: usize = 100;
 
@@ -25,8 +25,8 @@ pub struct AuditPage {
     pub entries: Vec<AuditEntry>,
     /// Where the next page begins; `None` when this was the last.
     pub next: Option<AuditCursor>,
-    /// What a check of the whole stream found; on the first page alone, since it reads all of it.
-    pub check: Option<StreamCheck>,
+    /// What a check found: on the first page of the first [`CHECKED`] events, on the others of the page's own.
+    pub check: StreamCheck,
 }
 
 /// What somebody did.
@@ -42,19 +42,32 @@ pub struct AuditEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCursor(Version);
 
-/// What a check of a whole stream found.
+/// What a check of a stream found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamCheck {
-    /// Events before them that were moved into an archive.
+    /// Events that were moved into an archive, and are not checked here.
     pub archived: u64,
-    /// Events that hold together, from the first on that is there.
+    /// The version from which on it was checked.
+    pub from: Version,
+    /// Events that hold together, from there on.
     pub events: u64,
-    /// The first thing that does not; `None` where all does.
+    /// Whether these are all that there are, but for those in an archive.
+    pub is_whole: bool,
+    /// The first thing that is not as it was written; `None` where all is.
     pub finding: Option<Finding>,
+    /// The newest checkpoint that covers one of them, and with it those before that.
+    pub witness: Option<Witness>,
     /// Snapshots that are what the events before them add up to.
     pub snapshots: usize,
     /// Those that are not: to be reported.
     pub rejected: Vec<RejectedSnapshot>,
+}
+
+impl StreamCheck {
+    /// Whether nothing speaks against the events.
+    pub fn is_sound(&self) -> bool {
+        self.finding.is_none() && self.witness.as_ref().is_none_or(|witness| witness.fault.is_none())
+    }
 }
 
 /// Data keys by whom they are of, each looked for once.
@@ -77,13 +90,14 @@ impl Keys {
 
 impl Identity {
     /// A page of who did what to a stream, when, and from where as far as that is for the caller. Whose whereabouts are shown, of others, is recorded
-    /// before.
+    /// before. Each page is checked, against the evidence too.
     pub async fn audit_stream(
         &self,
         caller: &Caller,
         stream: StreamId,
         after: Option<AuditCursor>,
         limit: usize,
+        evidence: Evidence<'_>,
     ) -> Result<AuditPage, StreamError> {
         let reached = self.reach_stream(caller, stream).await?;
         let from = after.map_or(0, |AuditCursor(version)| version);
@@ -112,60 +126,94 @@ impl Identity {
         seen.sort_unstable();
         seen.dedup();
         self.note_accesses(caller, seen, Accessed::Stream).await?;
-        let check = match after {
-            None => Some(self.check_stream(&reached.head, key.as_ref()).await?),
-            Some(_) => None,
-        };
+        // From the event before the page on: what comes must follow it.
+        let range = after.map_or((1, CHECKED), |AuditCursor(version)| (version.max(1), limit + 1));
+        let check = self.check_stream(&reached.head, key.as_ref(), range, evidence).await?;
         Ok(AuditPage { entries, next, check })
     }
 
-    /// Checks a whole stream, for tools too: that its events hold together, and that each snapshot is what the events add up to from the first on.
+    /// Checks events of a stream from a version on, so many at most: that they hold together, that they are what the checkpoints saw, and, from the
+    /// first on, that each snapshot is what the events add up to.
     pub async fn check_stream(
         &self,
         head: &StreamHead,
         key: Option<&DataKey>,
+        range: (Version, usize),
+        evidence: Evidence<'_>,
     ) -> Result<StreamCheck, StoreError> {
-        let (stream, events) = (head.stream, &self.ports().events);
-        let mut snapshots: HashMap<Version, Vec<Snapshot>> = HashMap::new();
-        for snapshot in self.ports().streams.list_snapshots(stream, SNAPSHOTS).await? {
+        let (stream, (asked_from, limit)) = (head.stream, range);
+        let base = self.ports().retention.find_base(stream).await?;
+        let archived = base.as_ref().map_or(0, |base| base.version);
+        let from = asked_from.max(archived + 1);
+        let events = self.ports().events.read_stream(stream, from - 1, limit).await?;
+        let mut check = StreamCheck { archived, from, ..StreamCheck::default() };
+        let mut auditor = match events.first() {
+            Some(first) if from > archived + 1 => Auditor::before(first, from),
+            _ => Auditor::default(),
+        };
+        if let Some(base) = base.filter(|_| from == archived + 1) {
+            auditor.begin_at(&base.mark());
+        }
+        check.finding = events.iter().find_map(|event| {
+            let finding = auditor.check(event).err();
+            check.events += u64::from(finding.is_none());
+            finding
+        });
+        let last = events.last().map_or(from - 1, |last| last.version);
+        if check.finding.is_none() && last < head.version && events.len() < limit {
+            // It ended further on when it was looked for.
+            check.finding =
+                Some(Finding { stream, version: head.version, event: None, reason: Reason::Head });
+        } else if check.finding.is_none() && last >= head.version {
+            let head = self.ports().events.head(stream).await?;
+            check.finding = auditor.check_head(stream, head.as_ref()).err();
+            check.is_whole = from == archived + 1 && check.finding.is_none();
+        }
+        let sound = &events[..usize::try_from(check.events).unwrap_or_default()];
+        let Testimony { witness, finding } = evidence.about_stream(sound).await?;
+        check.witness = witness;
+        // It is the earlier one.
+        check.finding = finding.or(check.finding);
+        if asked_from <= 1 {
+            self.check_all_snapshots(head, sound, key, &mut check).await?;
+        }
+        Ok(check)
+    }
+
+    /// Compares each snapshot with what the events add up to; those beyond them with what the log says of it.
+    async fn check_all_snapshots(
+        &self,
+        head: &StreamHead,
+        events: &[Event],
+        key: Option<&DataKey>,
+        check: &mut StreamCheck,
+    ) -> Result<(), StoreError> {
+        let mut snapshots: BTreeMap<Version, Vec<Snapshot>> = BTreeMap::new();
+        for snapshot in self.ports().streams.list_snapshots(head.stream, SNAPSHOTS).await? {
             snapshots.entry(snapshot.version).or_default().push(snapshot);
         }
-        let (mut check, mut auditor) = (StreamCheck::default(), Auditor::default());
-        let base = self.ports().retention.find_base(stream).await?;
-        let mut version = base.as_ref().map_or(0, |base| base.version);
-        if let Some(base) = &base {
-            auditor.begin_at(&base.mark());
-            check.archived = base.version;
+        snapshots.retain(|at, _| *at > check.archived);
+        let mut fold = self.beginning_of(head.stream, head.kind, key).await.ok();
+        for event in events {
+            // What does not read is for whoever reads it to tell; its hash is right.
+            fold = fold.and_then(|fold| fold.apply(event, key).ok());
+            let at_version = snapshots.remove(&event.version).unwrap_or_default();
+            self.check_snapshots(at_version, fold.as_ref(), key, check).await?;
         }
-        snapshots.retain(|at, _| *at > version);
-        let mut fold = self.beginning_of(stream, head.kind, key).await.ok();
-        'reading: loop {
-            let page = events.read_stream(stream, version, PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
-            for event in &page {
-                if let Err(finding) = auditor.check(event) {
-                    check.finding = Some(finding);
-                    break 'reading;
-                }
-                check.events += 1;
-                version = event.version;
-                // What does not read is for whoever reads it to tell; its hash is right.
-                fold = fold.and_then(|fold| fold.apply(event, key).ok());
-                let at_version = snapshots.remove(&event.version).unwrap_or_default();
-                self.check_snapshots(at_version, fold.as_ref(), key, &mut check).await?;
+        for snapshot in snapshots.into_values().flatten() {
+            let key = key.filter(|_| check.finding.is_none());
+            let fault = match key {
+                Some(key) => self.open_snapshot(&snapshot, head.kind, key).await?.err(),
+                // Nobody can tell any more.
+                None => Some(SnapshotFault::NotInLog),
+            };
+            match fault {
+                None => check.snapshots += 1,
+                Some(fault) => check.rejected.push(snapshot.rejected(fault)),
             }
         }
-        if check.finding.is_none() {
-            let head = events.head(stream).await?;
-            check.finding = auditor.check_head(stream, head.as_ref()).err();
-        }
-        // Of versions that there are not, or that nobody can tell any more.
-        let others = snapshots.into_values().flatten();
-        check.rejected.extend(others.map(|snapshot| snapshot.rejected(SnapshotFault::NotInLog)));
         check.rejected.sort_by_key(|rejected| (rejected.version, rejected.snapshot));
-        Ok(check)
+        Ok(())
     }
 
     async fn check_snapshots(

@@ -24,7 +24,7 @@ mod take_snapshot;
 mod write;
 
 pub use append_event::{AppendEvent, AppendEventError, MAX_EVENT_DATA};
-pub use audit_stream::{AuditCursor, AuditEntry, AuditPage, StreamCheck};
+pub use audit_stream::{AuditCursor, AuditEntry, AuditPage, CHECKED, StreamCheck};
 pub use changes::{FieldChange, FieldChanges};
 pub use deactivate::{DeactivateStream, DeactivateStreamError};
 pub(crate) use event::schemas as event_schemas;

@@ -3,19 +3,20 @@
 use std::{num::NonZeroU64, time::Duration};
 
 use portcullis_domain::{
-    audit::Accessed,
+    audit::{Accessed, Evidence},
     caller::{Caller, Role},
+    checkpoint::{Cadence, Notary},
     commit::{Commit, RowChange},
     event::{Event, Version},
     id::{SnapshotId, StreamId, UserId},
     port::{Accesses, EventListQuery, EventStore, IdempotencyKeys, Streams, Users},
     seal::{DataKey, Sealed},
     stream::{
-        AppendEvent, AppendEventError, DeactivateStream, Fold, HistoryItem, IdempotencyKey,
-        LatestSnapshotError, SearchEvents, SetMetadata, Snapshot, SnapshotFault, StreamError, Subject,
-        TakeSnapshotError,
+        AppendEvent, AppendEventError, AuditCursor, AuditPage, CHECKED, DeactivateStream, Fold, HistoryItem,
+        IdempotencyKey, LatestSnapshotError, SearchEvents, SetMetadata, Snapshot, SnapshotFault, StreamError,
+        Subject, TakeSnapshotError,
     },
-    testing::SeededEntropy,
+    testing::{PlainKeys, SeededEntropy},
     user::{Patch, ProfileUpdate, UserEvent},
     value::Password,
 };
@@ -48,11 +49,30 @@ impl World {
         self.memory.commit(commit).await.expect("kept");
     }
 
+    async fn version(&self, stream: StreamId) -> Version {
+        self.memory.head(stream).await.expect("reads").expect("there").version
+    }
+
     /// What the whole stream adds up to, read from the first event on.
     async fn folded(&self, user: UserId) -> Fold {
         let key = self.key_of(user).await;
         let head = self.memory.head(user.into()).await.expect("reads").expect("there");
         self.identity.fold_stream(head.stream, head.kind, head.version, Some(&key)).await.expect("folds")
+    }
+
+    /// A page of an audit, compared with what the notary signed.
+    async fn audit(&self, caller: &Caller, stream: StreamId, after: Option<AuditCursor>) -> AuditPage {
+        let (keys, memory) = (PlainKeys::new(1), self.memory.as_ref());
+        let evidence = Evidence { checkpoints: Some(memory), keys: Some(&keys), ..Evidence::default() };
+        self.identity.audit_stream(caller, stream, after, 50, evidence).await.expect("checked")
+    }
+
+    /// Signs all that there is.
+    async fn sign(&self) {
+        let cadence = Cadence { events: 100, time: Duration::from_secs(60) };
+        let memory = self.memory.clone();
+        let mut notary = Notary::new(memory.clone(), memory, self.clock.clone(), cadence);
+        notary.catch_up(&PlainKeys::new(1)).await.expect("signed");
     }
 
     /// Faults of snapshots that were met, and the snapshot that was believed.
@@ -179,8 +199,7 @@ async fn a_stream_is_read_from_its_newest_snapshot_and_the_events_after_it() {
     assert_eq!(shown.state["subject"]["user"]["profile"]["email"], "jane@example.com");
     let kept = world.memory.list_snapshots(jane.user.into(), 100).await.expect("reads");
     assert_eq!(kept.len(), 3, "older ones are of no use");
-    let check = world.identity.audit_stream(&jane, jane.user.into(), None, 10).await.expect("checked").check;
-    let check = check.expect("on the first page");
+    let check = world.audit(&jane, jane.user.into(), None).await.check;
     assert_eq!((check.finding, check.snapshots, check.rejected.len()), (None, 3, 0));
 }
 
@@ -245,8 +264,7 @@ async fn a_snapshot_that_the_log_does_not_bear_out_is_reported_and_never_believe
         let shown = world.identity.latest_snapshot(&jane, stream).await.expect("an older one");
         assert_eq!(shown.state["subject"]["user"]["role"], "user");
         assert_eq!(shown.rejected.len(), 1, "it is reported");
-        let audit = world.identity.audit_stream(&jane, stream, None, 10).await.expect("checked");
-        let check = audit.check.expect("on the first page");
+        let check = world.audit(&jane, stream, None).await.check;
         assert_eq!(check.finding, None, "the log is whole");
         assert_eq!(check.rejected.iter().map(|rejected| rejected.fault).collect::<Vec<_>>(), [fault]);
         world.put(RowChange::DeleteSnapshotsBelow(stream, Version::MAX)).await;
@@ -255,6 +273,42 @@ async fn a_snapshot_that_the_log_does_not_bear_out_is_reported_and_never_believe
         // The one that no deletion reaches is put back to where it was.
         assert_eq!(world.loaded(jane.user).await, (vec![], Some(true_one.id)));
     }
+}
+
+#[tokio::test]
+async fn an_audit_says_how_far_it_looked_and_which_checkpoint_bears_it_out() {
+    let world = World::open();
+    let (_, jane) = world.signed_in().await;
+    let stream: StreamId = jane.user.into();
+    let check = world.audit(&jane, stream, None).await.check;
+    assert_eq!((check.from, check.is_whole, check.is_sound(), check.witness), (1, true, true, None));
+    world.sign().await;
+    world.write(&jane, json!({})).await;
+    let check = world.audit(&jane, stream, None).await.check;
+    let witness = check.witness.expect("signed");
+    assert_eq!((witness.checkpoint, witness.version, witness.fault), (1, check.events - 1, None));
+
+    // Too long for one look.
+    for number in 0..CHECKED {
+        world.write(&jane, json!({"number": number})).await;
+    }
+    world.sign().await;
+    let (all, bound) = (world.version(stream).await, CHECKED as u64);
+    let first = world.audit(&jane, stream, None).await;
+    assert_eq!((first.check.from, first.check.events, first.check.is_whole), (1, bound, false));
+    assert!(first.check.is_sound());
+    let (mut after, mut listed) = (first.next, first.entries.len());
+    while let Some(cursor) = after {
+        let page = world.audit(&jane, stream, Some(cursor)).await;
+        let check = page.check;
+        // The event before the page, and the page.
+        assert_eq!((check.from, check.events), (listed as u64, page.entries.len() as u64 + 1));
+        assert!(check.is_sound() && !check.is_whole);
+        listed += page.entries.len();
+        assert_eq!(check.witness.expect("signed").version, listed as u64);
+        after = page.next;
+    }
+    assert_eq!(listed as u64, all);
 }
 
 #[tokio::test]
@@ -333,8 +387,8 @@ async fn an_erased_person_leaves_a_stream_without_anything_of_theirs() {
     assert!(matches!(refused, Err(TakeSnapshotError::Inactive)));
     let none = world.identity.latest_snapshot(&moderator, stream).await;
     assert!(matches!(none, Err(LatestSnapshotError::NotFound(rejected)) if rejected.is_empty()));
-    let audit = world.identity.audit_stream(&moderator, stream, None, 50).await.expect("checked");
-    assert_eq!(audit.check.expect("on the first page").finding, None);
+    let audit = world.audit(&moderator, stream, None).await;
+    assert_eq!((audit.check.finding, audit.check.is_whole), (None, true));
     assert!(audit.entries.iter().all(|entry| entry.origin.is_none()));
     assert_eq!(other.id, joe.user);
 }
@@ -362,7 +416,7 @@ async fn whoever_opens_anothers_history_is_recorded_and_shown_to_them() {
         HistoryItem::Access(_) => None,
     });
     assert_eq!(email.expect("of the creation").after, "jane@example.com");
-    world.identity.audit_stream(&moderator, stream, None, 50).await.expect("shown");
+    world.audit(&moderator, stream, None).await;
     assert_eq!(looks().await, [(moderator.actor(), Accessed::Stream); 2]);
 
     let own = world.identity.stream_history(&jane, stream, None, 50).await.expect("shown");

@@ -5,7 +5,7 @@ use portcullis_domain::{
     commit::{Commit, CommitError, Committed},
     event::{Actor, Event, EventData, EventHash, EventType, StreamKind, Version},
     id::{EventId, StreamId},
-    port::{Checkpoints, EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
+    port::{Checkpoints, Covering, EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
     seal::Sealed,
 };
 use uuid::Uuid;
@@ -72,6 +72,10 @@ impl Checkpoints for Read<'_> {
         // In the order in which they lie: whoever tampers may exchange them.
         let start = usize::try_from(after).expect("small");
         Ok(self.0.checkpoints.iter().skip(start).take(limit).cloned().collect())
+    }
+
+    async fn covering(&self, _: StreamId, _: Version) -> Result<Option<Covering>, StoreError> {
+        unreachable!("the audit of a whole log walks along all of them")
     }
 
     async fn insert(&self, _: &SignedCheckpoint) -> Result<bool, StoreError> {

@@ -1,6 +1,8 @@
 use chrono::TimeDelta;
 use portcullis_domain::{
     checkpoint::{Checkpoint, CheckpointHash, Leaf, RunningHash, Signature, SignedCheckpoint},
+    commit::Expected,
+    id::StreamId,
     port::FeedCursor,
 };
 
@@ -107,6 +109,35 @@ pub async fn of_racing_checkpoints_one_is_inserted<H: StoreHarness>() {
         let inserted: Vec<_> = racing.into_iter().zip(outcomes).filter(|(_, is_in)| *is_in).collect();
         assert_eq!(inserted.len(), 1, "checkpoints that were told they are in");
         assert_eq!(store.checkpoints.newest().await.expect("reads").as_ref(), Some(&inserted[0].0));
+    }
+}
+
+/// Of two streams that are written in turn, with a checkpoint after every third event of the feed but the last two.
+pub async fn the_checkpoint_that_covers_an_event_is_found<H: StoreHarness>() {
+    let harness = H::start().await;
+    let store = harness.ports();
+    let streams: [StreamId; 2] = [sample::id(), sample::id()];
+    for round in 0..11 {
+        let append = sample::append(streams[round % 2], Expected::Any, 1);
+        store.commit(sample::appends([append])).await;
+    }
+    let covering = async |stream, version| store.checkpoints.covering(stream, version).await.expect("reads");
+    assert_eq!(covering(streams[0], 1).await, None, "there is no checkpoint");
+    let feed = store.feed().await;
+    let mut chain = Vec::new();
+    for (number, items) in (1..).zip(feed.chunks_exact(3)) {
+        let mut next = checkpoint(number);
+        next.checkpoint.cursor = items[2].cursor;
+        assert!(insert(&store, &next).await);
+        chain.push(next);
+    }
+    for (number, item) in feed.iter().enumerate() {
+        let found = covering(item.event.stream, item.event.version).await;
+        let expected = chain.get(number / 3).map(|signed| (item.cursor, signed));
+        assert_eq!(found.as_ref().map(|found| (found.place, &found.signed)), expected, "event {number}");
+    }
+    for (stream, version) in [(streams[0], 0), (streams[0], 7), (streams[1], u64::MAX), (sample::id(), 1)] {
+        assert_eq!(covering(stream, version).await, None, "there is no version {version}");
     }
 }
 

@@ -7,7 +7,11 @@ use chrono::SubsecRound;
 use portcullis_contract::CheckpointKeysHarness;
 use portcullis_domain::{
     checkpoint::{Signature, SignedCheckpoint},
-    port::{CheckpointSigner, CheckpointVerifier, Checkpoints, PublicKey, SignatureError, StoreError},
+    event::Version,
+    id::StreamId,
+    port::{
+        CheckpointSigner, CheckpointVerifier, Checkpoints, Covering, PublicKey, SignatureError, StoreError,
+    },
     testing::PlainKeys,
 };
 use portcullis_memory::Memory;
@@ -71,6 +75,40 @@ impl Fault for WholeSeconds {
             one.checkpoint.made_at = one.checkpoint.made_at.trunc_subsecs(0);
         }
         Ok(all)
+    }
+}
+
+/// The newest one covers everything.
+#[derive(Default)]
+struct NewestCovers;
+
+#[async_trait]
+impl Fault for NewestCovers {
+    async fn covering(
+        &self,
+        memory: &Memory,
+        stream: StreamId,
+        version: Version,
+    ) -> Result<Option<Covering>, StoreError> {
+        let covering = memory.covering(stream, version).await?;
+        let newest = memory.newest().await?;
+        Ok(covering.zip(newest).map(|(covering, signed)| Covering { signed, ..covering }))
+    }
+}
+
+/// What comes before the first place covers it too.
+#[derive(Default)]
+struct OneTooFar;
+
+#[async_trait]
+impl Fault for OneTooFar {
+    async fn covering(
+        &self,
+        memory: &Memory,
+        stream: StreamId,
+        version: Version,
+    ) -> Result<Option<Covering>, StoreError> {
+        memory.covering(stream, version.saturating_sub(1).max(1)).await
     }
 }
 
@@ -195,6 +233,12 @@ crate::caught! {
         checkpoints::a_checkpoint_reads_back_as_it_was_written,
         checkpoints::checkpoints_outlive_a_restart,
         checkpoints::checkpoints_are_listed_in_pages_in_the_order_of_their_numbers,
+    ]
+    a_store_that_takes_the_newest_checkpoint_is_caught: Store<NewestCovers>, Store<Sound> => [
+        checkpoints::the_checkpoint_that_covers_an_event_is_found,
+    ]
+    a_store_that_takes_an_event_for_the_one_before_it_is_caught: Store<OneTooFar>, Store<Sound> => [
+        checkpoints::the_checkpoint_that_covers_an_event_is_found,
     ]
     a_check_of_half_a_signature_is_caught: Keys<Half>, Keys<Whole> => [
         checkpoint_verifier::another_signature_is_invalid,

@@ -19,10 +19,10 @@ use portcullis_domain::{
     },
     key_ring::SealedSigningKey,
     port::{
-        Accesses, ApiKeys, Checkpoints, DeadLetter, EventStore, FeatureUsages, Features, FeedCursor,
-        FeedItem, Invitations, KeyReplacement, LoginHistory, Members, OneTimeCodes, Retention, RotateOutcome,
-        Rotation, Sessions, SigningKeys, StoreError, StreamHead, SubjectKeys, SubscriptionState,
-        Subscriptions, UserCount, UserCursor, UserQuery, Users,
+        Accesses, ApiKeys, Checkpoints, Covering, DeadLetter, EventStore, FeatureUsages, Features,
+        FeedCursor, FeedItem, Invitations, KeyReplacement, LoginHistory, Members, OneTimeCodes, Retention,
+        RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, StreamHead, SubjectKeys,
+        SubscriptionState, Subscriptions, UserCount, UserCursor, UserQuery, Users,
     },
     retention::{Horizon, StreamBase},
     seal::{Sealed, SubjectKey},
@@ -224,6 +224,15 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<SignedCheckpoint>, StoreError> {
         Checkpoints::list(memory, after, limit).await
+    }
+
+    async fn covering(
+        &self,
+        memory: &Memory,
+        stream: StreamId,
+        version: Version,
+    ) -> Result<Option<Covering>, StoreError> {
+        memory.covering(stream, version).await
     }
 
     async fn insert_checkpoint(
@@ -478,6 +487,10 @@ impl<F: Fault> Checkpoints for Faulty<F> {
 
     async fn list(&self, after: u64, limit: usize) -> Result<Vec<SignedCheckpoint>, StoreError> {
         self.fault.list_checkpoints(&self.memory, after, limit).await
+    }
+
+    async fn covering(&self, stream: StreamId, version: Version) -> Result<Option<Covering>, StoreError> {
+        self.fault.covering(&self.memory, stream, version).await
     }
 
     async fn insert(&self, checkpoint: &SignedCheckpoint) -> Result<bool, StoreError> {

@@ -1,22 +1,26 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{
+    dsl::sql,
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Binary, Text, Timestamptz},
+    sql_types::{BigInt, Binary, Bool, Text, Timestamptz},
 };
 use diesel_async::RunQueryDsl;
 use portcullis_domain::{
     checkpoint::{Checkpoint, CheckpointHash, Leaf, RunningHash, Signature, SignedCheckpoint},
-    port::{Checkpoints, FeedCursor, StoreError},
+    event::Version,
+    id::StreamId,
+    port::{Checkpoints, Covering, FeedCursor, StoreError},
 };
+use uuid::Uuid;
 
 use crate::{
     Postgres,
     column::{RowName, stored_number},
     detached,
     error::engine,
-    schema::checkpoints,
+    schema::{checkpoints, events},
     statement::Cached,
 };
 
@@ -59,6 +63,33 @@ impl Checkpoints for Postgres {
             .select(CheckpointRow::as_select());
         let rows = query.load(&mut self.connection().await?).await.map_err(engine)?;
         rows.into_iter().map(SignedCheckpoint::try_from).collect()
+    }
+
+    async fn covering(&self, stream: StreamId, version: Version) -> Result<Option<Covering>, StoreError> {
+        let place = events::table
+            .filter(events::stream_id.eq(Uuid::from(stream)))
+            .filter(events::version.eq(stored_number(version)))
+            .select((events::transaction_id, events::position));
+        let mut connection = self.connection().await?;
+        let place: Option<(i64, i64)> = place.first(&mut connection).await.optional().map_err(engine)?;
+        let Some((transaction, position)) = place else { return Ok(None) };
+        // As one comparison of pairs, which the index answers.
+        let not_before = sql::<Bool>("(checkpoints.transaction_id, checkpoints.position) >= (")
+            .bind::<BigInt, _>(transaction)
+            .sql(", ")
+            .bind::<BigInt, _>(position)
+            .sql(")");
+        let first = checkpoints::table
+            .filter(not_before)
+            .order((checkpoints::transaction_id, checkpoints::position))
+            .limit(1)
+            .select(CheckpointRow::as_select());
+        let row = Cached(first).get_result(&mut connection).await.optional().map_err(engine)?;
+        let signed = row.map(SignedCheckpoint::try_from).transpose()?;
+        let name = RowName::new("events", format!("position {position}"));
+        let transaction = name.count("transaction_id", transaction)?;
+        let place = FeedCursor { transaction, position: name.count("position", position)? };
+        Ok(signed.map(|signed| Covering { place, signed }))
     }
 
     async fn insert(&self, checkpoint: &SignedCheckpoint) -> Result<bool, StoreError> {

@@ -1,5 +1,6 @@
 mod commit;
 mod connection;
+mod event_search;
 mod feed;
 mod log;
 mod login_history;

@@ -74,7 +74,7 @@ struct Line {
     text: String,
 }
 
-async fn explain(store: &Postgres, statement: Statement) -> String {
+pub(super) async fn explain(store: &Postgres, statement: Statement) -> String {
     use diesel_async::RunQueryDsl;
 
     let mut connection = store.connection().await.expect("free");
@@ -96,7 +96,7 @@ fn assert_is_quick(what: &str, plan: &str) {
 }
 
 /// What follows each of these words.
-fn numbers<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = u64> + 't {
+pub(super) fn numbers<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = u64> + 't {
     text.split(word).skip(1).map(|rest| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().expect("a number")

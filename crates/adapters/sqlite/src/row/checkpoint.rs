@@ -5,14 +5,16 @@ use diesel::{
 };
 use portcullis_domain::{
     checkpoint::{Checkpoint, CheckpointHash, Leaf, RunningHash, Signature, SignedCheckpoint},
-    port::{Checkpoints, FeedCursor, StoreError},
+    event::Version,
+    id::StreamId,
+    port::{Checkpoints, Covering, FeedCursor, StoreError},
 };
 
 use crate::{
     Sqlite,
-    column::{RowName, stored_number},
+    column::{RowName, stored_id, stored_number},
     error::engine,
-    schema::checkpoints,
+    schema::{checkpoints, events},
 };
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -50,6 +52,27 @@ impl Checkpoints for Sqlite {
                 .select(CheckpointRow::as_select())
                 .load(connection);
             rows.map_err(engine)?.into_iter().map(SignedCheckpoint::try_from).collect()
+        })
+        .await
+    }
+
+    async fn covering(&self, stream: StreamId, version: Version) -> Result<Option<Covering>, StoreError> {
+        let of_stream = events::stream_id.eq(stored_id(stream));
+        self.read(move |connection| {
+            let event = events::table.filter(of_stream).filter(events::version.eq(stored_number(version)));
+            let position = event.select(events::position).first::<i64>(connection).optional();
+            let Some(position) = position.map_err(engine)? else { return Ok(None) };
+            let row = checkpoints::table
+                .filter(checkpoints::position.ge(position))
+                .order(checkpoints::position)
+                .select(CheckpointRow::as_select())
+                .first(connection)
+                .optional();
+            let signed = row.map_err(engine)?.map(SignedCheckpoint::try_from).transpose()?;
+            let position =
+                RowName::new("events", format!("position {position}")).count("position", position)?;
+            let place = FeedCursor { transaction: 0, position };
+            Ok(signed.map(|signed| Covering { place, signed }))
         })
         .await
     }

@@ -1,6 +1,8 @@
+mod event_search;
 mod group_commit;
 mod log;
 mod open;
+mod plan;
 mod row;
 mod statement;
 mod upgrade;

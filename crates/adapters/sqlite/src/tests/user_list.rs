@@ -1,15 +1,5 @@
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use diesel::{
-    connection::{Connection, InstrumentationEvent},
-    prelude::*,
-    sql_types::Text,
-    sqlite::SqliteConnection,
-};
 use portcullis_domain::{
     caller::Role,
     commit::RowChange,
@@ -20,6 +10,7 @@ use portcullis_domain::{
 
 use super::{
     Folder, execute,
+    plan::{statements, steps},
     row::{id, member, put, user},
 };
 use crate::{Sqlite, connection, row::user_list};
@@ -135,33 +126,6 @@ async fn a_changed_user_is_found_by_what_they_are_now() {
     assert_eq!(find("").await, []);
 }
 
-#[derive(QueryableByName)]
-struct Step {
-    #[diesel(sql_type = Text)]
-    detail: String,
-}
-
-/// The statements of a list, in whatever words diesel puts them.
-fn statements(
-    connection: &mut SqliteConnection,
-    list: impl FnOnce(&mut SqliteConnection),
-) -> BTreeSet<String> {
-    let texts: Arc<Mutex<BTreeSet<String>>> = Arc::default();
-    let heard = Arc::clone(&texts);
-    connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            let text = query.to_string();
-            let text = text.split(" -- binds").next().expect("a first part");
-            if text.contains("SELECT") {
-                heard.lock().expect("no panic").insert(text.to_owned());
-            }
-        }
-    });
-    list(connection);
-    let texts = texts.lock().expect("no panic");
-    texts.clone()
-}
-
 #[test]
 fn no_list_reads_or_sorts_the_whole_table() {
     let folder = Folder::new();
@@ -185,9 +149,7 @@ fn no_list_reads_or_sorts_the_whole_table() {
             });
             assert!(!texts.is_empty());
             for text in texts {
-                // As it would be for tables of any size: nothing has counted them.
-                let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {text}"));
-                for Step { detail } in steps.load::<Step>(&mut connection).expect("explained") {
+                for detail in steps(&mut connection, &text) {
                     // The table from its end, as far as the limit.
                     if detail == "SCAN users"
                         && text.contains("FROM `users` ORDER BY `users`.`id` DESC LIMIT")

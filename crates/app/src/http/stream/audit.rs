@@ -8,15 +8,15 @@ use poem_openapi::{
 };
 use portcullis_domain::{
     Identity,
-    audit::Finding,
+    audit::{Evidence, Finding, Witness},
     stream::{AuditEntry, AuditPage, RejectedSnapshot, StreamCheck, StreamError},
 };
 use uuid::Uuid;
 
 use super::response::ActorResponse;
 use crate::{
+    checkpoint_keys::CheckpointRecord,
     http::{Group, bearer::Bearer, error::Failed, page, timestamp::Timestamp},
-    metric::Metrics,
 };
 
 pub(in crate::http) struct AuditApi;
@@ -27,8 +27,8 @@ struct StreamAuditResponse {
     items: Vec<AuditEntryResponse>,
     /// What to send as `cursor` for the next page; null when this was the last.
     next_cursor: Option<String>,
-    /// What a check of the whole stream found; on the first page alone.
-    check: Option<StreamCheckResponse>,
+    /// What a check found: on the first page of the stream's first 1000 events, on later ones of the page's own.
+    check: StreamCheckResponse,
 }
 
 /// What somebody did.
@@ -48,20 +48,40 @@ struct AuditEntryResponse {
     hash: String,
 }
 
-/// What a check of the whole stream found.
+/// What a check of events that follow each other found.
 #[derive(Object)]
 struct StreamCheckResponse {
+    /// Of what was checked.
     verdict: Verdict,
-    /// Events before them that were moved into an archive.
+    /// Events of the stream that were moved into an archive, and are not checked here.
     archived_events: u64,
-    /// Events that hold together, from the first on that is there.
+    /// The version from which on events were checked.
+    from_version: u64,
+    /// Events that hold together, from there on.
     events: u64,
-    /// The first thing that does not; null where all does.
+    /// Whether these are all that the stream has.
+    is_whole: bool,
+    /// The first thing that is not as it was written; null where all is.
     finding: Option<FindingResponse>,
+    /// The newest of the notary's checkpoints that covers one of these events; null where none does yet.
+    checkpoint: Option<WitnessResponse>,
     /// Snapshots that are what the events before them add up to.
     snapshots: u64,
     /// Those that are not. Nothing is read from them.
     rejected_snapshots: Vec<RejectedSnapshotResponse>,
+}
+
+/// A signed checkpoint that covers events of the stream: all up to a version, since each event's hash is over those before it.
+#[derive(Object)]
+struct WitnessResponse {
+    number: u64,
+    /// The version up to which it covers the stream, as far as that was checked.
+    covers_to_version: u64,
+    made_at: Timestamp,
+    /// Which key signed it.
+    key_id: String,
+    /// Why it is not to be believed; null where its signature is good and it follows the one before it.
+    fault: Option<String>,
 }
 
 #[derive(Enum)]
@@ -127,13 +147,30 @@ impl From<RejectedSnapshot> for RejectedSnapshotResponse {
     }
 }
 
-impl From<StreamCheck> for StreamCheckResponse {
-    fn from(StreamCheck { archived, events, finding, snapshots, rejected }: StreamCheck) -> Self {
+impl From<Witness> for WitnessResponse {
+    fn from(witness: Witness) -> Self {
         Self {
-            verdict: if finding.is_none() { Verdict::Intact } else { Verdict::Broken },
+            number: witness.checkpoint,
+            covers_to_version: witness.version,
+            made_at: witness.made_at.into(),
+            key_id: witness.key_id,
+            fault: witness.fault.map(|fault| fault.to_string()),
+        }
+    }
+}
+
+impl From<StreamCheck> for StreamCheckResponse {
+    fn from(check: StreamCheck) -> Self {
+        let verdict = if check.is_sound() { Verdict::Intact } else { Verdict::Broken };
+        let StreamCheck { archived, from, events, is_whole, finding, witness, snapshots, rejected } = check;
+        Self {
+            verdict,
             archived_events: archived,
+            from_version: from,
             events,
+            is_whole,
             finding: finding.map(Into::into),
+            checkpoint: witness.map(Into::into),
             snapshots: u64::try_from(snapshots).unwrap_or(u64::MAX),
             rejected_snapshots: rejected.into_iter().map(Into::into).collect(),
         }
@@ -142,14 +179,17 @@ impl From<StreamCheck> for StreamCheckResponse {
 
 #[OpenApi(prefix_path = "/api/v1/stream", tag = "Group::Streams")]
 impl AuditApi {
-    /// Who did what to a stream when and from where, oldest first, with each event's hash and what a check of all of them found.
+    /// Who did what to a stream when and from where, oldest first, with each event's hash and what a check found.
+    ///
+    /// The check says which events it is about: that they hold together, and that the newest signed checkpoint among those that cover them saw them so. Whether
+    /// the end of a stream was cut off together with its head, `portcullis audit verify` alone can tell, which reads the whole log.
     ///
     /// One's own whereabouts are always shown; those of others to those who may read any account (`user:read`), which is recorded with the others.
     #[oai(path = "/audit/:stream_id", method = "get", operation_id = "audit_stream")]
     async fn audit(
         &self,
         identity: Data<&Identity>,
-        metrics: Data<&Arc<Metrics>>,
+        record: Data<&Arc<CheckpointRecord>>,
         bearer: Bearer,
         stream_id: Path<Uuid>,
         /// How many at most; 50 unless told.
@@ -160,15 +200,16 @@ impl AuditApi {
     ) -> Result<Json<StreamAuditResponse>, Failed<StreamError>> {
         let after = page::read_cursor(cursor.0.as_deref())?;
         let limit = page::limit(limit.0);
+        let keys = record.keys.load().await.map_err(|error| StreamError::Store(error.into()))?;
+        let checkpoints = Some(record.checkpoints.as_ref());
+        let evidence = Evidence { checkpoints, keys: Some(&keys), ..Evidence::default() };
         let AuditPage { entries, next, check } =
-            identity.audit_stream(&bearer.0, stream_id.0.into(), after, limit).await?;
-        if let Some(check) = &check {
-            metrics.stream.rejected(&check.rejected);
-        }
+            identity.audit_stream(&bearer.0, stream_id.0.into(), after, limit, evidence).await?;
+        record.metrics.stream.rejected(&check.rejected);
         Ok(Json(StreamAuditResponse {
             items: entries.into_iter().map(Into::into).collect(),
             next_cursor: next.as_ref().map(page::write_cursor),
-            check: check.map(Into::into),
+            check: check.into(),
         }))
     }
 }
