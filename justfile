@@ -49,6 +49,10 @@ million users="1000000":
 live feeds="1000":
     LIVE_FEEDS={{ feeds }} cargo test -p portcullis-cli --test e2e -- --nocapture live::crowd:: replicas::live::
 
+# Read a stream of so many events from its snapshot and from its first event, and print what each takes
+long-stream events="100000":
+    LONG_STREAM={{ events }} cargo test --release -p portcullis-domain --all-features --test life long_stream -- --nocapture
+
 # Format the code
 format:
     cargo fmt --all

@@ -100,6 +100,13 @@ pub(crate) struct Delivery {
     pub(crate) version: u64,
 }
 
+/// A message as it came.
+pub(crate) struct Taken {
+    pub(crate) routing_key: String,
+    pub(crate) content_type: String,
+    pub(crate) event: Value,
+}
+
 impl Place {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -144,22 +151,32 @@ impl Place {
 
     /// Takes what has arrived in the queue since the last time.
     pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
-        let deliveries = self.messages().await.into_iter().map(|event| {
+        let read = |Taken { event, .. }: Taken| {
             let text = |name: &str| event[name].as_str().expect("a text").to_owned();
             let version = event["streamversion"].as_u64().expect("a number");
             Delivery { id: text("id"), event_type: text("type"), stream: text("subject"), version }
-        });
-        deliveries.collect()
+        };
+        self.take().await.into_iter().map(read).collect()
     }
 
     /// As [`deliveries`](Self::deliveries), the whole messages.
     pub(crate) async fn messages(&self) -> Vec<Value> {
+        self.take().await.into_iter().map(|taken| taken.event).collect()
+    }
+
+    /// The same, as they came.
+    pub(crate) async fn take(&self) -> Vec<Taken> {
         let (_connection, channel) = connect().await;
         let mut taken = Vec::new();
         let get = || channel.basic_get(self.name.as_str().into(), BasicGetOptions::default());
         while let Some(message) = get().await.expect("the queue is there") {
             message.acker.ack(BasicAckOptions::default()).await.expect("acknowledged");
-            taken.push(serde_json::from_slice(&message.data).expect("JSON"));
+            let content_type = message.properties.content_type().as_ref();
+            taken.push(Taken {
+                routing_key: message.routing_key.to_string(),
+                content_type: content_type.map(ToString::to_string).unwrap_or_default(),
+                event: serde_json::from_slice(&message.data).expect("JSON"),
+            });
         }
         taken
     }

@@ -57,6 +57,40 @@ async fn the_messages_are_the_events_in_the_order_of_their_streams() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_writes_is_told_under_its_own_type_as_a_cloud_event() {
+    let replicas = Replicas::start(2, &[UNVERIFIED]);
+    let (one, other) = replicas.pair();
+    let tokens = sign_in(&one, EMAIL).await;
+    let me = one.get("/users/me", &tokens.access).await;
+    let stream = me.expect(200)["stream_id"].clone();
+    let data = json!({"order": 7, "user_id": "another", "nested": {"é": [null, 1.5]}});
+    let body = json!({"stream_id": stream, "type": "shop.order.placed", "data": data});
+    let written = other.act("/stream/events", &tokens.access, &body).await.expect(201).clone();
+    let taken = eventually("it is told", || async {
+        replicas.place.take().await.into_iter().find(|taken| taken.event["id"] == written["id"])
+    })
+    .await;
+    assert_eq!(taken.routing_key, "shop.order.placed");
+    assert_eq!(taken.content_type, "application/cloudevents+json");
+    let event = &taken.event;
+    for (name, value) in [
+        ("specversion", json!("1.0")),
+        ("type", json!("shop.order.placed")),
+        ("subject", stream.clone()),
+        ("partitionkey", stream.clone()),
+        ("streamversion", written["version"].clone()),
+        ("datacontenttype", json!("application/json")),
+    ] {
+        assert_eq!(event[name], value, "{name}: {event:#}");
+    }
+    assert!(event["source"].as_str().is_some_and(|source| source.starts_with("http://")), "{event:#}");
+    assert!(event["time"].is_string() && event["dataschema"].is_string(), "{event:#}");
+    // What the client said stands by itself, and passes for nothing that the service says.
+    assert_eq!((&event["data"]["data"], &event["data"]["stream_id"]), (&data, &stream));
+    assert!(event["data"]["user_id"].is_null(), "{event:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_broker_is_away_events_wait_and_then_none_is_missing() {
     let line = Line::to(&stack::rabbitmq(), 5672).await;
     let replicas = Replicas::start(2, &[UNVERIFIED, ("AMQP_URL", line.url())]);

@@ -5,6 +5,7 @@ mod administration;
 mod api_key;
 mod audit;
 mod feature;
+mod long_stream;
 mod meeting;
 mod privacy;
 mod retention;

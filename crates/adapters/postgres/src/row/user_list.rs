@@ -1,6 +1,8 @@
 //! Lists of users, each page from the indexes, of however many users there are.
 //!
-//! Statements are planned anew each time: which index is best depends on how many have a role or belong to a company.
+//! No plan goes by what the server believes of how many meet the filters: where none did of whom it expected many, it would go through everybody. Lists
+//! compare and sort by what is filtered by too, though that is the same in all: only an index that begins with it gives that order. Searches go
+//! through the indexes of each kind of user, which is their role and activity in one; of kinds the server keeps no figures.
 
 use diesel::{
     pg::Pg,
@@ -11,6 +13,7 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use portcullis_domain::{
+    caller::Role,
     port::{StoreError, UserCursor, UserQuery},
     user::User,
 };
@@ -27,6 +30,8 @@ use crate::{
 const MOST: usize = 50_000;
 /// What a search goes through.
 const TERMS: [&str; 3] = ["email_folded", "name_folded", "username"];
+/// Role and activity, as the indexes have them.
+const KIND: &str = "(users.role || CASE WHEN users.is_active THEN '+' ELSE '-' END)";
 
 pub(crate) type Statement = BoxedSqlQuery<'static, Pg, SqlQuery>;
 
@@ -73,6 +78,11 @@ async fn search(
     if place.as_ref().is_some_and(|(term, _)| storable(term.clone()).is_none()) {
         return Ok(Vec::new());
     }
+    if query.company.is_some() {
+        let statement = of_company(query, &prefix, place, limit);
+        let rows: Vec<UserRow> = statement.load(&mut postgres.connection().await?).await.map_err(engine)?;
+        return rows.into_iter().map(User::try_from).collect();
+    }
     let mut found: Vec<User> = Vec::new();
     // Enough where each user is met by all of their terms.
     let mut count = limit.saturating_mul(TERMS.len()).min(MOST);
@@ -103,20 +113,38 @@ async fn search(
 /// Whoever meets the filters, after the cursor, the newest first.
 pub(crate) fn newest_first(query: &UserQuery, after: Option<&UserCursor>, limit: usize) -> Statement {
     let mut builder = Builder::default();
-    let (from, id) = builder.source(query);
-    let mut conditions = builder.filters(query);
-    if let Some(after) = after {
-        let after = builder.bind(Value::Id(after.id.into()));
-        conditions.push(format!("{id} < {after}"));
-    }
+    let (source, key, id) = if let Some(company) = query.company {
+        let key = vec![("members.company_id", builder.bind(Value::Id(company.into())))];
+        (builder.members(query), key, "members.user_id")
+    } else {
+        let key = match (query.role, query.is_active) {
+            (Some(role), Some(is_active)) => vec![(KIND, builder.kind(role, is_active))],
+            _ => builder.filters(query),
+        };
+        ("users".to_owned(), key, "users.id")
+    };
+    let first = builder.bind(Value::Id(Uuid::nil()));
+    let (below, last) = match after {
+        Some(after) => ("<", Uuid::from(after.id)),
+        None => ("<=", Uuid::max()),
+    };
+    let last = builder.bind(Value::Id(last));
     let limit = builder.bind(Value::Count(stored_number(limit)));
-    let conditions = joined(&conditions);
-    builder.build(&format!("SELECT users.* FROM {from} WHERE {conditions} ORDER BY {id} DESC LIMIT {limit}"))
+    let (mut columns, mut values, mut order) = (String::new(), String::new(), String::new());
+    for (column, value) in key {
+        columns = format!("{columns}{column}, ");
+        values = format!("{values}{value}, ");
+        order = format!("{order}{column} DESC, ");
+    }
+    builder.build(&format!(
+        "SELECT users.* FROM {source} WHERE ({columns}{id}) >= ({values}{first}) AND ({columns}{id}) {below} ({values}{last})
+         ORDER BY {order}{id} DESC LIMIT {limit}"
+    ))
 }
 
 /// Whoever meets the filters, by their least term that begins with the prefix, in the order of terms and ids, after a place in it. Of
-/// each index one range is read, until there are as many as the limit, those that are passed over among them; the last of these
-/// is there in any case, to go on after.
+/// each index one range is read for each kind of user, until there are as many as the limit, those that are passed over among them; the last of
+/// these is there in any case, to go on after.
 pub(crate) fn candidates(
     query: &UserQuery,
     prefix: &str,
@@ -124,31 +152,29 @@ pub(crate) fn candidates(
     limit: usize,
 ) -> Statement {
     let mut builder = Builder::default();
-    let (from, _) = builder.source(query);
-    let filters = builder.filters(query);
-    // One of the two alone: the index begins to read at the one it is told first.
+    let kinds = builder.kinds(query);
     let first = builder.bind(Value::Text(prefix.to_owned()));
-    let begin = match after {
-        Some((term, after)) if *term >= *prefix => {
-            let (term, after) = (builder.bind(Value::Text(term)), builder.bind(Value::Id(after)));
-            Begin::After(term, after)
-        }
-        _ => Begin::At(first.clone()),
-    };
+    let after = after.filter(|(term, _)| **term >= *prefix);
+    let after = after.map(|(term, id)| (builder.bind(Value::Text(term)), builder.bind(Value::Id(id))));
     let beyond = beyond(prefix).map(|beyond| builder.bind(Value::Text(beyond)));
     let limit = builder.bind(Value::Count(stored_number(limit)));
-    let ranges = TERMS.map(|column| {
-        let mut conditions = filters.clone();
-        conditions.push(match &begin {
-            Begin::At(first) => format!("users.{column} >= {first}"),
-            Begin::After(term, id) => format!("(users.{column}, users.id) > ({term}, {id})"),
-        });
-        conditions.extend(beyond.as_ref().map(|beyond| format!("users.{column} < {beyond}")));
-        format!(
-            "(SELECT users.*, users.{column} AS term FROM {from} WHERE {} ORDER BY users.{column}, users.id LIMIT {limit})",
-            joined(&conditions)
-        )
-    });
+    let end =
+        |column: &str| beyond.as_ref().map_or_else(String::new, |beyond| format!(" AND {column} < {beyond}"));
+    let mut ranges = Vec::new();
+    for kind in kinds {
+        let kind = kind.map(|kind| format!("{KIND} = {kind} AND ")).unwrap_or_default();
+        for column in TERMS.map(|column| format!("users.{column}")) {
+            // One of the two alone: the index begins to read at the one it is told first.
+            let begin = match &after {
+                Some((term, id)) => format!("({column}, users.id) > ({term}, {id})"),
+                None => format!("{column} >= {first}"),
+            };
+            let end = end(&column);
+            ranges.push(format!(
+                "(SELECT users.*, {column} AS term FROM users WHERE {kind}{column} IS NOT NULL AND {begin}{end} ORDER BY {column}, users.id LIMIT {limit})"
+            ));
+        }
+    }
     let ranges = ranges.join(" UNION ALL ");
     let is_least =
         TERMS.map(|column| format!("({column} >= {first} AND {column} < term) IS NOT TRUE")).join(" AND ");
@@ -157,6 +183,33 @@ pub(crate) fn candidates(
             SELECT *, row_number() OVER (ORDER BY term, id) AS number FROM ({ranges}) AS ranges ORDER BY term, id LIMIT {limit}
          ) AS candidates
          WHERE number = {limit} OR {is_least} ORDER BY term, id"
+    ))
+}
+
+/// Those of a company's members who meet the filters, by their least term that begins with the prefix, after a place. All of its members are looked at, and
+/// nobody else.
+pub(crate) fn of_company(
+    query: &UserQuery,
+    prefix: &str,
+    after: Option<(String, Uuid)>,
+    limit: usize,
+) -> Statement {
+    let mut builder = Builder::default();
+    let members = builder.members(query);
+    let company = builder.bind(Value::Id(query.company.map_or_else(Uuid::nil, Uuid::from)));
+    let first = builder.bind(Value::Text(prefix.to_owned()));
+    let beyond = beyond(prefix).map(|beyond| builder.bind(Value::Text(beyond)));
+    let terms = TERMS.map(|column| {
+        let end = beyond.as_ref().map(|beyond| format!(" AND users.{column} < {beyond}")).unwrap_or_default();
+        format!("CASE WHEN users.{column} >= {first}{end} THEN users.{column} END")
+    });
+    let terms = terms.join(", ");
+    let after = after.map(|(term, id)| (builder.bind(Value::Text(term)), builder.bind(Value::Id(id))));
+    let after = after.map_or_else(|| "true".to_owned(), |(term, id)| format!("(term, id) > ({term}, {id})"));
+    let limit = builder.bind(Value::Count(stored_number(limit)));
+    builder.build(&format!(
+        "SELECT * FROM (SELECT users.*, LEAST({terms}) AS term FROM {members} WHERE members.company_id = {company}) AS found
+         WHERE term IS NOT NULL AND {after} ORDER BY term, id LIMIT {limit}"
     ))
 }
 
@@ -173,24 +226,12 @@ fn beyond(prefix: &str) -> Option<String> {
     None
 }
 
-fn joined(conditions: &[String]) -> String {
-    if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
-}
-
 /// What is bound to a statement.
 enum Value {
     Text(String),
     Id(Uuid),
     Bool(bool),
     Count(i64),
-}
-
-/// Where a range begins.
-enum Begin {
-    /// At a text.
-    At(String),
-    /// After a text and an id.
-    After(String, String),
 }
 
 /// Numbers what is bound, as it is asked for.
@@ -205,30 +246,35 @@ impl Builder {
         format!("${}", self.values.len())
     }
 
-    /// What is selected from, and the column whose order and range its index gives.
-    fn source(&mut self, query: &UserQuery) -> (String, &'static str) {
-        match query.company {
-            Some(company) => {
-                let company = self.bind(Value::Id(company.into()));
-                let members = format!(
-                    "members JOIN users ON users.id = members.user_id AND members.company_id = {company}"
-                );
-                (members, "members.user_id")
-            }
-            None => ("users".to_owned(), "users.id"),
+    /// Members, each with their user where that meets the filters. It is looked up member by member: the server might else go through all users.
+    fn members(&mut self, query: &UserQuery) -> String {
+        let mut user = "users.id = members.user_id".to_owned();
+        for (column, value) in self.filters(query) {
+            user = format!("{user} AND {column} = {value}");
         }
+        format!("members CROSS JOIN LATERAL (SELECT * FROM users WHERE {user} OFFSET 0) AS users")
     }
 
-    fn filters(&mut self, query: &UserQuery) -> Vec<String> {
-        let role = query.role.map(|role| {
-            let role = self.bind(Value::Text(role.as_str().to_owned()));
-            format!("users.role = {role}")
-        });
-        let is_active = query.is_active.map(|is_active| {
-            let is_active = self.bind(Value::Bool(is_active));
-            format!("users.is_active = {is_active}")
-        });
+    fn filters(&mut self, query: &UserQuery) -> Vec<(&'static str, String)> {
+        let role = query.role.map(|role| ("users.role", self.bind(Value::Text(role.as_str().to_owned()))));
+        let is_active =
+            query.is_active.map(|is_active| ("users.is_active", self.bind(Value::Bool(is_active))));
         role.into_iter().chain(is_active).collect()
+    }
+
+    fn kind(&mut self, role: Role, is_active: bool) -> String {
+        self.bind(Value::Text(format!("{}{}", role.as_str(), if is_active { '+' } else { '-' })))
+    }
+
+    /// The kinds that meet the filters; without filters it is of no matter.
+    fn kinds(&mut self, query: &UserQuery) -> Vec<Option<String>> {
+        if (query.role, query.is_active) == (None, None) {
+            return vec![None];
+        }
+        let roles = query.role.map_or_else(|| Role::ALL.to_vec(), |role| vec![role]);
+        let activities = query.is_active.map_or_else(|| vec![false, true], |is_active| vec![is_active]);
+        let kinds = roles.iter().flat_map(|role| activities.iter().map(move |is_active| (*role, *is_active)));
+        kinds.map(|(role, is_active)| Some(self.kind(role, is_active))).collect()
     }
 
     fn build(self, text: &str) -> Statement {

@@ -20,13 +20,13 @@ use uuid::Uuid;
 use super::Database;
 use crate::{
     Postgres,
-    row::user_list::{Statement, candidates, newest_first},
+    row::user_list::{Statement, candidates, newest_first, of_company},
 };
 
 const USERS: i64 = 100_000;
 const LIMIT: usize = 50;
-/// Of each of three indexes three times the page, which are sorted and cut down.
-const MOST_ROWS: u64 = 9 * LIMIT as u64;
+/// Of each of three indexes three times the page for each of three roles, which are sorted and cut down.
+const MOST_ROWS: u64 = 27 * LIMIT as u64;
 /// A row and a page of its index each, and the way down to it; the whole of an index is thousands.
 const MOST_PAGES: u64 = 2 * MOST_ROWS;
 const COMPANY: u128 = 77;
@@ -124,6 +124,15 @@ fn queries(prefix: Option<&str>) -> Vec<(&'static str, UserQuery)> {
         ("admins, of whom there are none", UserQuery { role: Some(Role::Admin), ..all.clone() }),
         ("active ones", UserQuery { is_active: Some(true), ..all.clone() }),
         ("those who are not active", UserQuery { is_active: Some(false), ..all.clone() }),
+        (
+            "active moderators",
+            UserQuery { role: Some(Role::Moderator), is_active: Some(true), ..all.clone() },
+        ),
+        // As many as one in ten thousand, by what the server knows of each of the two.
+        (
+            "moderators who are not active, of whom there are none",
+            UserQuery { role: Some(Role::Moderator), is_active: Some(false), ..all.clone() },
+        ),
         ("a company's", UserQuery { company, ..all }),
     ]
 }
@@ -149,7 +158,7 @@ async fn a_page_of_a_long_list_comes_from_indexes() {
 async fn a_search_comes_from_indexes() {
     let (_database, store) = filled().await;
     for prefix in ["u", "user", "user00042", "user 00042", "USER0004242", "nobody"] {
-        for (what, query) in queries(Some(prefix)).into_iter().take(2) {
+        for (what, query) in queries(Some(prefix)).into_iter().filter(|(_, query)| query.company.is_none()) {
             let first = store.list(&query, None, LIMIT).await.expect("listed");
             let after = first.last().map(|user| query.cursor_after(user));
             // However deep in the list.
@@ -161,6 +170,22 @@ async fn a_search_comes_from_indexes() {
                 let plan = explain(&store, candidates(&query, &prefix, place, 3 * LIMIT)).await;
                 assert_is_quick(&format!("{what} with {prefix}"), &plan);
             }
+        }
+    }
+}
+
+/// Of the whole company, since it is looked at in any case, and of nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_in_a_company_reads_no_more_than_its_members() {
+    let (_database, store) = filled().await;
+    let company = UserQuery { company: Some(Uuid::from_u128(COMPANY).into()), ..UserQuery::default() };
+    let moderators = UserQuery { role: Some(Role::Moderator), ..company.clone() };
+    for (what, query) in [("all of it", company), ("its moderators", moderators)] {
+        for after in [None, Some(("user 0000500".to_owned(), Uuid::nil()))] {
+            let plan = explain(&store, of_company(&query, "user", after, LIMIT)).await;
+            assert!(!plan.contains("Seq Scan on users"), "{what}\n{plan}");
+            let rows: Vec<_> = numbers(&plan, "(actual rows=").collect();
+            assert!(rows.iter().all(|rows| *rows <= 1_000 || *rows == 2_000), "{what}\n{plan}");
         }
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn put(connection: &mut SqliteConnection, user: &User) -> QueryResult
 }
 
 /// Writes a user whose indexed columns stay as they are, as they do at each sign-in; false where there is none. The engine writes an
-/// index anew for each statement that sets one of its columns, to whatever value: with all of them a sign-in would write six times
+/// index anew for each statement that sets one of its columns, to whatever value: with all of them a sign-in would write many times
 /// the pages.
 fn put_unindexed(connection: &mut SqliteConnection, row: &UserRow) -> QueryResult<bool> {
     let statement = update(users::table.find(&row.id))

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use diesel::{
-    dsl::sql,
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Binary, Bool, Text},
+    sql_types::{BigInt, Binary, Text},
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
+    caller::Role,
     id::UserId,
     port::{StoreError, UserCursor, UserQuery},
     user::User,
@@ -23,22 +23,17 @@ use crate::{
     statement::Cached,
 };
 
-/// As many as can be read, sorted and forgotten in a few milliseconds.
-const FEW: usize = 1_000;
 /// How many places of a search are looked at together at most.
 const PLACES: usize = 4_096;
 /// No byte of a text is as great (RFC 3629), so whatever begins with a prefix lies between it and the prefix with this behind it.
 const BEYOND: u8 = 0xff;
 
-/// Reads one range of each of three indexes, and merges them: nothing is sorted, and nothing beyond the limit is read.
-const SEARCH: &str = "\
-    SELECT email_folded AS term, id FROM users \
-     WHERE (email_folded, id) > (?1, ?2) AND email_folded < CAST(?3 AS TEXT) \
-    UNION SELECT name_folded AS term, id FROM users \
-     WHERE (name_folded, id) > (?1, ?2) AND name_folded < CAST(?3 AS TEXT) \
-    UNION SELECT username AS term, id FROM users \
-     WHERE (username, id) > (?1, ?2) AND username < CAST(?3 AS TEXT) \
-    ORDER BY term, id LIMIT ?4";
+/// What a search goes through, with the index of its own and the one behind role and activity.
+const TERMS: [(&str, &str, &str); 3] = [
+    ("email_folded", "users_by_email", "users_by_kind_and_email"),
+    ("name_folded", "users_by_name", "users_by_kind_and_name"),
+    ("username", "users_by_username", "users_by_kind_and_username"),
+];
 
 /// A query with the filters on the account itself; a macro, for the types of what it takes differ.
 macro_rules! filtered {
@@ -70,16 +65,13 @@ pub(crate) fn list(
     limit: usize,
 ) -> Result<Vec<User>, StoreError> {
     let Some(prefix) = &query.prefix else {
-        return newest(connection, query, after.map(|cursor| cursor.id), 0, limit);
+        return newest(connection, query, after.map(|cursor| cursor.id), limit);
     };
+    if query.company.is_some() {
+        return search_company(connection, query, after, limit);
+    }
     // All of it sees one state.
-    let found = connection.transaction(|connection| {
-        Ok(match few(connection, query) {
-            Ok(Some(users)) => Ok(search_few(users, query, after, limit)),
-            Ok(None) => search(connection, query, prefix, after, limit),
-            Err(error) => Err(error),
-        })
-    });
+    let found = connection.transaction(|connection| Ok(search(connection, query, prefix, after, limit)));
     found.map_err(engine)?
 }
 
@@ -88,11 +80,10 @@ fn newest(
     connection: &mut SqliteConnection,
     query: &UserQuery,
     before: Option<UserId>,
-    passed_over: usize,
     limit: usize,
 ) -> Result<Vec<User>, StoreError> {
     let before = before.map(stored_id);
-    let (limit, offset) = (stored_number(limit), stored_number(passed_over));
+    let limit = stored_number(limit);
     let rows = if let Some(company) = query.company {
         let of_company = members::company_id.eq(stored_id(company));
         let mut page = users::table
@@ -100,14 +91,13 @@ fn newest(
             .filter(of_company)
             .order(members::user_id.desc())
             .limit(limit)
-            .offset(offset)
             .into_boxed();
         if let Some(before) = before {
             page = page.filter(members::user_id.lt(before));
         }
         filtered!(page, query).select(UserRow::as_select()).load(connection)
     } else {
-        let mut page = users::table.order(users::id.desc()).limit(limit).offset(offset).into_boxed();
+        let mut page = users::table.order(users::id.desc()).limit(limit).into_boxed();
         if let Some(before) = before {
             page = page.filter(users::id.lt(before));
         }
@@ -116,18 +106,14 @@ fn newest(
     rows.map_err(engine)?.into_iter().map(User::try_from).collect()
 }
 
-/// Those who meet the filters, if there are filters and few meet them: then nobody need be looked for among everybody else.
-fn few(connection: &mut SqliteConnection, query: &UserQuery) -> Result<Option<Vec<User>>, StoreError> {
-    if (query.role, query.is_active, query.company) == (None, None, None) {
-        return Ok(None);
-    }
-    if newest(connection, query, None, FEW, 1)?.is_empty() {
-        return newest(connection, query, None, 0, FEW).map(Some);
-    }
-    Ok(None)
-}
-
-fn search_few(users: Vec<User>, query: &UserQuery, after: Option<&UserCursor>, limit: usize) -> Vec<User> {
+/// All members of a company are looked at who meet the filters, and nobody else: nobody need be looked for among everybody else.
+fn search_company(
+    connection: &mut SqliteConnection,
+    query: &UserQuery,
+    after: Option<&UserCursor>,
+    limit: usize,
+) -> Result<Vec<User>, StoreError> {
+    let users = newest(connection, query, None, usize::MAX)?;
     let place = |user: &User| query.term_of(user).map(|term| (term, user.id));
     let after = after.map(|cursor| (cursor.term.clone().unwrap_or_default(), cursor.id));
     let mut found: Vec<_> = users
@@ -136,7 +122,7 @@ fn search_few(users: Vec<User>, query: &UserQuery, after: Option<&UserCursor>, l
         .filter(|(place, _)| after.as_ref().is_none_or(|after| place > after))
         .collect();
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    found.into_iter().take(limit).map(|(_, user)| user).collect()
+    Ok(found.into_iter().take(limit).map(|(_, user)| user).collect())
 }
 
 /// Goes along the places where terms begin with the prefix, and gives each user at the first of theirs.
@@ -155,8 +141,8 @@ fn search(
     let mut from = cursor.filter(|cursor| cursor.term >= start.term).unwrap_or(start);
     let mut portion = limit.clamp(1, PLACES);
     while found.len() < limit {
-        let places = places(connection, prefix, &from, portion).map_err(engine)?;
-        let users = those_at(connection, query, &places)?;
+        let places = places(connection, query, prefix, (&from, portion)).map_err(engine)?;
+        let users = those_at(connection, &places)?;
         for Place { term, id } in &places {
             let user = users.get(id).filter(|user| query.term_of(user).as_ref() == Some(term));
             found.extend(user.cloned());
@@ -173,13 +159,38 @@ fn search(
     Ok(found)
 }
 
+/// One range of each of three indexes, for each role and activity that is asked for. They are merged: nothing is sorted, and nothing beyond the limit is
+/// read.
+fn ranges(query: &UserQuery) -> String {
+    let range = |column: &str, index: &str, kind: &str| {
+        format!(
+            "SELECT {column} AS term, id FROM users INDEXED BY {index} \
+             WHERE {kind}({column}, id) > (?1, ?2) AND {column} < CAST(?3 AS TEXT)"
+        )
+    };
+    let mut ranges = Vec::new();
+    if (query.role, query.is_active) == (None, None) {
+        ranges.extend(TERMS.map(|(column, index, _)| range(column, index, "")));
+    } else {
+        let roles = query.role.map_or_else(|| Role::ALL.to_vec(), |role| vec![role]);
+        let activities = query.is_active.map_or_else(|| vec![0, 1], |is_active| vec![u8::from(is_active)]);
+        for role in roles {
+            for is_active in &activities {
+                let kind = format!("role = '{}' AND is_active = {is_active} AND ", role.as_str());
+                ranges.extend(TERMS.map(|(column, _, index)| range(column, index, &kind)));
+            }
+        }
+    }
+    format!("{} ORDER BY term, id LIMIT ?4", ranges.join(" UNION "))
+}
+
 fn places(
     connection: &mut SqliteConnection,
+    query: &UserQuery,
     prefix: &str,
-    from: &Place,
-    limit: usize,
+    (from, limit): (&Place, usize),
 ) -> QueryResult<Vec<Place>> {
-    let places = sql_query(SEARCH)
+    let places = sql_query(ranges(query))
         .bind::<Text, _>(&from.term)
         .bind::<Binary, _>(&from.id)
         .bind::<Binary, _>([prefix.as_bytes(), &[BEYOND]].concat())
@@ -187,26 +198,11 @@ fn places(
     Cached(places).load(connection)
 }
 
-/// Those at the places who meet the filters. A plus keeps the engine from an index: it would begin with all of one role.
 fn those_at(
     connection: &mut SqliteConnection,
-    query: &UserQuery,
     places: &[Place],
 ) -> Result<HashMap<Vec<u8>, User>, StoreError> {
-    let mut ids: Vec<_> = places.iter().map(|place| place.id.clone()).collect();
-    if let Some(company) = query.company {
-        let of_company = members::table
-            .filter(members::user_id.eq_any(ids))
-            .filter(members::company_id.eq(stored_id(company)));
-        ids = of_company.select(members::user_id).load(connection).map_err(engine)?;
-    }
-    let mut at_places = users::table.filter(users::id.eq_any(ids)).into_boxed();
-    if let Some(role) = query.role {
-        at_places = at_places.filter(sql::<Text>("+role").eq(role.as_str()));
-    }
-    if let Some(is_active) = query.is_active {
-        at_places = at_places.filter(sql::<Bool>("+is_active").eq(is_active));
-    }
-    let rows = at_places.select(UserRow::as_select()).load(connection);
+    let ids: Vec<_> = places.iter().map(|place| place.id.clone()).collect();
+    let rows = users::table.filter(users::id.eq_any(ids)).select(UserRow::as_select()).load(connection);
     rows.map_err(engine)?.into_iter().map(|row| Ok((row.id.clone(), User::try_from(row)?))).collect()
 }
