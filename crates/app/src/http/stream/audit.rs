@@ -59,7 +59,7 @@ struct StreamCheckResponse {
     from_version: u64,
     /// Events that hold together, from there on.
     events: u64,
-    /// Whether these are all that the stream has.
+    /// Whether these are all that the stream has, but for those in an archive.
     is_whole: bool,
     /// The first thing that is not as it was written; null where all is.
     finding: Option<FindingResponse>,
