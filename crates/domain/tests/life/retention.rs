@@ -15,6 +15,7 @@ use portcullis_domain::{
     port::{Checkpoints, Clock, DeadLetter, EventStore, FeedCursor, Retention, StoreError, Subscriptions},
     retention::{ArchivePlan, Horizon, HorizonFault, PlanError, StreamBase, oldest_kept, plan_archive},
     seal::Sealed,
+    stream::CHECKED,
     testing::PlainKeys,
     value::Password,
 };
@@ -171,7 +172,11 @@ async fn a_stream_whose_events_are_gone_is_what_it_was() {
     let jane = world.caller("jane@example.com").await;
     let status = world.identity.stream_status(&jane, stream).await.expect("there");
     assert_eq!(status.head.version, before.head.version + 1, "signed in");
-    let check = world.identity.check_stream(&status.head, key.as_ref()).await.expect("checks");
+    let check = world
+        .identity
+        .check_stream(&status.head, key.as_ref(), (1, CHECKED), Evidence::default())
+        .await
+        .expect("checks");
     assert_eq!((check.archived, check.events), (before.head.version, 1));
     assert_eq!((check.finding, check.rejected), (None, vec![]));
 
@@ -180,7 +185,11 @@ async fn a_stream_whose_events_are_gone_is_what_it_was() {
     let shown = world.identity.latest_snapshot(&jane, stream).await.expect("there");
     assert_eq!(shown.snapshot.version, status.head.version);
     let head = world.memory.head(stream).await.expect("reads").expect("there");
-    let check = world.identity.check_stream(&head, key.as_ref()).await.expect("checks");
+    let check = world
+        .identity
+        .check_stream(&head, key.as_ref(), (1, CHECKED), Evidence::default())
+        .await
+        .expect("checks");
     assert_eq!((check.snapshots, check.rejected), (1, vec![]));
 }
 

@@ -61,7 +61,7 @@ impl World {
     }
 
     /// A page of an audit, compared with what the notary signed.
-    async fn audit(&self, caller: &Caller, stream: StreamId, after: Option<AuditCursor>) -> AuditPage {
+    async fn audit_of(&self, caller: &Caller, stream: StreamId, after: Option<AuditCursor>) -> AuditPage {
         let (keys, memory) = (PlainKeys::new(1), self.memory.as_ref());
         let evidence = Evidence { checkpoints: Some(memory), keys: Some(&keys), ..Evidence::default() };
         self.identity.audit_stream(caller, stream, after, 50, evidence).await.expect("checked")
@@ -199,7 +199,7 @@ async fn a_stream_is_read_from_its_newest_snapshot_and_the_events_after_it() {
     assert_eq!(shown.state["subject"]["user"]["profile"]["email"], "jane@example.com");
     let kept = world.memory.list_snapshots(jane.user.into(), 100).await.expect("reads");
     assert_eq!(kept.len(), 3, "older ones are of no use");
-    let check = world.audit(&jane, jane.user.into(), None).await.check;
+    let check = world.audit_of(&jane, jane.user.into(), None).await.check;
     assert_eq!((check.finding, check.snapshots, check.rejected.len()), (None, 3, 0));
 }
 
@@ -264,7 +264,7 @@ async fn a_snapshot_that_the_log_does_not_bear_out_is_reported_and_never_believe
         let shown = world.identity.latest_snapshot(&jane, stream).await.expect("an older one");
         assert_eq!(shown.state["subject"]["user"]["role"], "user");
         assert_eq!(shown.rejected.len(), 1, "it is reported");
-        let check = world.audit(&jane, stream, None).await.check;
+        let check = world.audit_of(&jane, stream, None).await.check;
         assert_eq!(check.finding, None, "the log is whole");
         assert_eq!(check.rejected.iter().map(|rejected| rejected.fault).collect::<Vec<_>>(), [fault]);
         world.put(RowChange::DeleteSnapshotsBelow(stream, Version::MAX)).await;
@@ -280,11 +280,11 @@ async fn an_audit_says_how_far_it_looked_and_which_checkpoint_bears_it_out() {
     let world = World::open();
     let (_, jane) = world.signed_in().await;
     let stream: StreamId = jane.user.into();
-    let check = world.audit(&jane, stream, None).await.check;
+    let check = world.audit_of(&jane, stream, None).await.check;
     assert_eq!((check.from, check.is_whole, check.is_sound(), check.witness), (1, true, true, None));
     world.sign().await;
     world.write(&jane, json!({})).await;
-    let check = world.audit(&jane, stream, None).await.check;
+    let check = world.audit_of(&jane, stream, None).await.check;
     let witness = check.witness.expect("signed");
     assert_eq!((witness.checkpoint, witness.version, witness.fault), (1, check.events - 1, None));
 
@@ -294,12 +294,12 @@ async fn an_audit_says_how_far_it_looked_and_which_checkpoint_bears_it_out() {
     }
     world.sign().await;
     let (all, bound) = (world.version(stream).await, CHECKED as u64);
-    let first = world.audit(&jane, stream, None).await;
+    let first = world.audit_of(&jane, stream, None).await;
     assert_eq!((first.check.from, first.check.events, first.check.is_whole), (1, bound, false));
     assert!(first.check.is_sound());
     let (mut after, mut listed) = (first.next, first.entries.len());
     while let Some(cursor) = after {
-        let page = world.audit(&jane, stream, Some(cursor)).await;
+        let page = world.audit_of(&jane, stream, Some(cursor)).await;
         let check = page.check;
         // The event before the page, and the page.
         assert_eq!((check.from, check.events), (listed as u64, page.entries.len() as u64 + 1));
@@ -387,7 +387,7 @@ async fn an_erased_person_leaves_a_stream_without_anything_of_theirs() {
     assert!(matches!(refused, Err(TakeSnapshotError::Inactive)));
     let none = world.identity.latest_snapshot(&moderator, stream).await;
     assert!(matches!(none, Err(LatestSnapshotError::NotFound(rejected)) if rejected.is_empty()));
-    let audit = world.audit(&moderator, stream, None).await;
+    let audit = world.audit_of(&moderator, stream, None).await;
     assert_eq!((audit.check.finding, audit.check.is_whole), (None, true));
     assert!(audit.entries.iter().all(|entry| entry.origin.is_none()));
     assert_eq!(other.id, joe.user);
@@ -416,7 +416,7 @@ async fn whoever_opens_anothers_history_is_recorded_and_shown_to_them() {
         HistoryItem::Access(_) => None,
     });
     assert_eq!(email.expect("of the creation").after, "jane@example.com");
-    world.audit(&moderator, stream, None).await;
+    world.audit_of(&moderator, stream, None).await;
     assert_eq!(looks().await, [(moderator.actor(), Accessed::Stream); 2]);
 
     let own = world.identity.stream_history(&jane, stream, None, 50).await.expect("shown");
