@@ -1,7 +1,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{KEY, Place, introspect, names, text};
+use super::{KEY, Place, introspect, is_refused, names, text};
 
 const INACTIVE: &str = r#"{"active":false}"#;
 
@@ -111,7 +111,7 @@ async fn a_form_is_as_good_as_json_and_nothing_else_is() {
         }
     }
     send("/auth/revoke", form, format!("token={token}")).await.expect(200);
-    place.client.get("/users/me", token).await.expect_error(401, "USER_1006");
+    is_refused(&place.client, token).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,13 +122,13 @@ async fn whoever_has_a_token_may_end_it_and_nobody_is_told_more() {
 
     let jane = place.person("jane@example.com").await;
     assert_eq!(revoke(&jane.tokens.refresh).await.expect(200), &answer);
-    place.client.get("/users/me", &jane.tokens.access).await.expect_error(401, "USER_1006");
+    is_refused(&place.client, &jane.tokens.access).await;
     place.client.refresh(&jane.tokens.refresh).await.expect_error(401, "USER_1202");
 
     let again = place.sign_in("jane@example.com").await;
     let other = place.sign_in("jane@example.com").await;
     assert_eq!(revoke(&again.tokens.access).await.expect(200), &answer);
-    place.client.get("/users/me", &again.tokens.access).await.expect_error(401, "USER_1006");
+    is_refused(&place.client, &again.tokens.access).await;
     place.client.get("/users/me", &other.tokens.access).await.expect(200);
 
     let key = other.key(&[]).await;

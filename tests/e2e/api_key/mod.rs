@@ -4,12 +4,14 @@ mod feature;
 mod introspection;
 mod key;
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     client::{Answer, Client, PASSWORD, Tokens},
-    server::Server,
+    server::{PATIENCE, Server},
 };
 
 const KEY: &str = "API-Key";
@@ -107,6 +109,20 @@ async fn access(client: &Client, feature: &str, bearer: &str, key: &Value) -> An
 async fn introspect(client: &Client, key: &Value, token: &str) -> Answer {
     let request = client.request(Method::POST, "/auth/introspect").header(KEY, text(key));
     client.send(request.json(&json!({"token": token}))).await
+}
+
+/// Waits until a token is refused: the news that a session has ended takes a moment to reach another replica.
+async fn is_refused(client: &Client, bearer: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = client.get("/users/me", bearer).await;
+        if answer.status != 200 {
+            answer.expect_error(401, "USER_1006");
+            return;
+        }
+        assert!(Instant::now() < deadline, "it is good still");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn text(value: &Value) -> String {
