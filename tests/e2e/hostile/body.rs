@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Field, Route, Target, plausible};
+use super::{FORM, Field, Route, Target, plausible};
 use crate::client::Answer;
 
 /// A body as text, whatever its strings hold: the value goes in as it is written.
@@ -202,7 +202,9 @@ async fn a_name_that_comes_twice_is_answered_for() {
             for (first, last) in [("1", "2"), ("\"a\"", "[]"), ("null", "{}")] {
                 let body = written(&fields, &field.name, &format!("{first},{}:{last}", json!(field.name)));
                 let answer = target.send(&route, body).await;
-                assert!(answer.status >= 400, "{route:?}: {:#}", answer.body);
+                // The last one stands, where it is of the right type.
+                let stands = field.kind == "integer" && last == "2";
+                assert!(stands || answer.status >= 400, "{route:?}: {:#}", answer.body);
             }
         }
     }
@@ -236,7 +238,7 @@ async fn a_body_of_another_media_type_is_not_supported() {
         target.finish(&route, missing).await.expect_error(415, "COMMON_9006");
         for content_type in [
             "text/plain",
-            "application/x-www-form-urlencoded",
+            FORM,
             "multipart/form-data; boundary=x",
             "application/xml",
             "",
@@ -248,7 +250,10 @@ async fn a_body_of_another_media_type_is_not_supported() {
             "text/json",
         ] {
             let request = target.request(&route).header("Content-Type", content_type).body(body.clone());
-            target.finish(&route, request).await.expect_error(415, "COMMON_9006");
+            // JSON is a form without any of the fields.
+            let is_form = route.takes_forms && content_type == FORM;
+            let (status, code) = if is_form { (400, "COMMON_9001") } else { (415, "COMMON_9006") };
+            target.finish(&route, request).await.expect_error(status, code);
         }
         for content_type in
             ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"]

@@ -16,6 +16,8 @@ const EMAIL: &str = "jane@example.com";
 /// An id of nobody and nothing: past the path a request is judged by its body.
 const NOBODY: &str = "0192f3d4-0000-7000-8000-000000000000";
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A route of the OpenAPI document: whatever is added there is attacked too.
 #[derive(Clone, Debug)]
 struct Route {
@@ -24,6 +26,8 @@ struct Route {
     needs_bearer: bool,
     /// What its body holds, where it takes one.
     body: Option<Vec<Field>>,
+    /// Whether that may be a form too.
+    takes_forms: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -104,9 +108,11 @@ fn routes(document: &Value) -> Vec<Route> {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
             let needs_bearer = operation["security"].as_array().is_some_and(|needed| !needed.is_empty());
             let body = operation.get("requestBody").map(|body| fields(document, body));
+            let takes_forms = operation["requestBody"]["content"].get(FORM).is_some();
             // A path's parameters are ids.
             let path = path.split('/').map(|part| if part.starts_with('{') { NOBODY } else { part });
-            routes.push(Route { method, path: path.collect::<Vec<_>>().join("/"), needs_bearer, body });
+            let path = path.collect::<Vec<_>>().join("/");
+            routes.push(Route { method, path, needs_bearer, body, takes_forms });
         }
     }
     routes

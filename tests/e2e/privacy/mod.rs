@@ -40,7 +40,11 @@ async fn a_copy_is_a_file_with_everything_on_the_person_and_nothing_on_others() 
     assert_eq!(header("cache-control"), "no-store");
     let mut fields: Vec<_> = copy.as_object().expect("an object").keys().map(String::as_str).collect();
     fields.sort_unstable();
-    assert_eq!(fields, ["accesses", "events", "exported_at", "login_history", "sessions", "stream", "user"]);
+    assert_eq!(
+        fields,
+        ["accesses", "api_keys", "events", "exported_at", "login_history", "sessions", "stream", "user"]
+    );
+    assert_eq!(copy["api_keys"].as_array().expect("a list").len(), 1);
 
     let text = copy.to_string();
     for mark in OTTOKAR.marks {

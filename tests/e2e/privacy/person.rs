@@ -192,6 +192,10 @@ impl Person {
         let tokens = self.post(client, "/auth/refresh", refresh).await.tokens();
         let change = json!({"name": self.later_name, "industry": self.later_name});
         self.send(client, Method::PUT, "/users/me", Some(&tokens.access), Some(change)).await.expect(200);
+        let key = json!({"name": self.later_name});
+        let made =
+            self.send(client, Method::POST, "/api_key/generate", Some(&tokens.access), Some(key)).await;
+        made.expect(201);
         for path in ["/auth/verify-email/resend", "/auth/password/forgot"] {
             self.post(client, path, json!({"email": email})).await.expect(202);
         }
