@@ -1,8 +1,8 @@
 //! Lists of users, each page from the indexes, of however many users there are.
 //!
-//! No plan goes by what the server believes of how many meet the filters: where none did of whom it expected many, it would go through everybody. Lists
-//! compare and sort by what is filtered by too, though that is the same in all: only an index that begins with it gives that order. Searches go
-//! through the indexes of each kind of user, which is their role and activity in one; of kinds the server keeps no figures.
+//! Where the server expected many who meet the filters and there is nobody, it would go through everybody. So lists compare and sort by what is filtered
+//! by too, though that is the same in all: only an index that begins with it gives that order. Searches go through the indexes of each kind of
+//! user, which is their role and activity in one.
 
 use diesel::{
     pg::Pg,
