@@ -45,6 +45,10 @@ tamper rounds="10000":
 million users="1000000":
     MILLION_USERS={{ users }} cargo test --release -p portcullis-cli --test e2e million:: -- --nocapture --test-threads 1
 
+# Rebuild the rows of so many events from the log, on SQLite and PostgreSQL, and print how fast and in how much memory
+replay events="1000000":
+    REPLAY_EVENTS={{ events }} cargo test -p portcullis-cli --test e2e replay::long:: -- --nocapture --test-threads 1
+
 # Open so many live feeds at once, and print what they take and how soon they get what happens; and how soon another replica's do
 live feeds="1000":
     LIVE_FEEDS={{ feeds }} cargo test -p portcullis-cli --test e2e -- --nocapture live::crowd:: replicas::live::

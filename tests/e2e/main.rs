@@ -31,6 +31,7 @@ mod permission;
 mod privacy;
 mod race;
 mod recovery;
+mod replay;
 mod replicas;
 mod secrecy;
 mod session;

@@ -113,6 +113,11 @@ impl Server {
         }
     }
 
+    /// Where its data is, when that is on other servers.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.replicas[0].child.id()

@@ -17,7 +17,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use serde_json::Value;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, error::SqlState};
 
 /// How long a queue outlives a test that was killed before it tidied up, in milliseconds.
 const QUEUE_LIFE: u32 = 600_000;
@@ -136,17 +136,34 @@ impl Place {
 
     /// What a statement gives, as text; NULL is empty.
     pub(crate) async fn query(&self, sql: &str) -> Vec<Vec<String>> {
-        let (client, connection) =
-            tokio_postgres::connect(&self.database(), NoTls).await.expect("PostgreSQL answers");
-        tokio::spawn(connection);
-        let answer = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.try_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+    }
+
+    async fn try_query(&self, sql: &str) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {
+        let answer = self.connect().await.simple_query(sql).await?;
         let rows = answer.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => {
                 Some((0..row.len()).map(|column| row.get(column).unwrap_or_default().to_owned()).collect())
             }
             _ => None,
         });
-        rows.collect()
+        Ok(rows.collect())
+    }
+
+    /// As [`query`](Self::query); nothing of a table that is not there.
+    pub(crate) async fn query_if_there(&self, sql: &str) -> Vec<Vec<String>> {
+        match self.try_query(sql).await {
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
+            answer => answer.unwrap_or_else(|error| panic!("{sql}: {error:?}")),
+        }
+    }
+
+    /// A connection for as long as it is kept.
+    pub(crate) async fn connect(&self) -> Client {
+        let (client, connection) =
+            tokio_postgres::connect(&self.database(), NoTls).await.expect("PostgreSQL answers");
+        tokio::spawn(connection);
+        client
     }
 
     /// Takes what has arrived in the queue since the last time.
@@ -219,7 +236,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         on_own_runtime(async {
-            self.query(&format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name)).await;
+            let name = &self.name;
+            self.query(&format!("DROP SCHEMA IF EXISTS {name}, {name}_replay CASCADE")).await;
             self.remove_queue().await;
             let (_connection, channel) = connect().await;
             let name = self.name.as_str().into();

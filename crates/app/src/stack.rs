@@ -14,6 +14,7 @@ use portcullis_domain::{
         AttemptCounters, Checkpoints, Clock, Entropy, EventStore, Mailer, RateLimiter, SessionCache,
         SigningKeys, StoreError, Subscriptions,
     },
+    replay::{ReplayError as RebuildError, ReplayProgress, ReplayReport, Swap},
     seal::MasterKey,
 };
 use portcullis_jwt::Algorithm;
@@ -126,6 +127,15 @@ impl Stack {
 
     pub(crate) fn signing_keys(&self) -> Arc<dyn SigningKeys> {
         Arc::clone(&self.store.signing_keys)
+    }
+
+    /// Rebuilds the rows that follow from events.
+    pub async fn replay(
+        &self,
+        swap: Swap,
+        progress: &mut (dyn FnMut(ReplayProgress) + Send),
+    ) -> Result<ReplayReport, RebuildError> {
+        self.identity.replay(self.store.replays.as_ref(), swap, progress).await
     }
 
     /// What signs the log as it grows.

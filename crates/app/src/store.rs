@@ -4,8 +4,8 @@ use std::{error::Error, num::NonZeroUsize, path::Path, sync::Arc};
 
 use portcullis_domain::port::{
     Accesses, ApiKeys, Checkpoints, Companies, Credentials, EventSearch, EventStore, FeatureUsages, Features,
-    IdempotencyKeys, Invitations, LoginHistory, Members, OneTimeCodes, Retention, Sessions, SigningKeys,
-    Streams, SubjectKeys, Subscriptions, Users,
+    IdempotencyKeys, Invitations, LoginHistory, Members, OneTimeCodes, Replays, Retention, Sessions,
+    SigningKeys, Streams, SubjectKeys, Subscriptions, Users,
 };
 use portcullis_postgres::Postgres;
 use portcullis_sqlite::Sqlite;
@@ -39,6 +39,7 @@ pub(crate) struct Store {
     pub(crate) signing_keys: Arc<dyn SigningKeys>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
     pub(crate) checkpoints: Arc<dyn Checkpoints>,
+    pub(crate) replays: Arc<dyn Replays>,
     pub(crate) retention: Arc<dyn Retention>,
     engine: Engine,
 }
@@ -111,6 +112,7 @@ impl Store {
             + SigningKeys
             + Subscriptions
             + Checkpoints
+            + Replays
             + Retention
             + 'static,
     {
@@ -135,6 +137,7 @@ impl Store {
             signing_keys: store.clone(),
             subscriptions: store.clone(),
             checkpoints: store.clone(),
+            replays: store.clone(),
             retention: store,
             engine,
         }

@@ -93,6 +93,15 @@ Examples:
     /// Write people down, for another system or a back-up that can be read
     #[command(subcommand, after_help = "Example:\n  portcullis export users --output people.csv")]
     Export(command::export::Command),
+    /// Rebuild the rows that reads are served from, from the log's first event on
+    ///
+    /// Users, companies, memberships and the unique keys they hold are made anew beside those in use, compared with them to the byte, and
+    /// put in their place in one step: readers are never without, and writers wait only while that is done. Works beside running servers. What
+    /// was interrupted is gone on with. What no event tells is left as it is: passwords, sessions, codes, invitations, histories, keys. The rows
+    /// beside lie in a file next to the SQLite database, or in a schema of their own on PostgreSQL (which takes the right to make one), and
+    /// are gone afterwards; `--check` takes those of an interrupted replay away, too.
+    #[command(after_help = "Examples:\n  portcullis replay --check\n  portcullis replay")]
+    Replay(command::replay::Arguments),
     /// Wipe what erased people have left in the database's files
     ///
     /// An erasure deletes rows and destroys a key, and the service cleans up after it by itself. On PostgreSQL old bytes can stay in
@@ -140,6 +149,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Subscriptions(command) => command::subscriptions::run(&config()?, &command),
         Command::Import(command) => command::import::run(&config()?, &command),
         Command::Export(command) => command::export::run(&config()?, &command),
+        Command::Replay(arguments) => command::replay::run(&config()?, &arguments),
         Command::Scrub => command::scrub::run(&config()?),
         Command::Admin(command) => command::admin::run(&config()?, command),
     }

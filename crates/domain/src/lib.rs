@@ -17,6 +17,7 @@ pub mod key_ring;
 pub mod message;
 pub mod port;
 pub mod privacy;
+pub mod replay;
 pub mod retention;
 pub mod seal;
 pub mod session;

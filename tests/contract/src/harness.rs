@@ -5,7 +5,8 @@ use portcullis_domain::port::{
     Accesses, ApiKeys, AttemptCounters, CheckpointSigner, CheckpointVerifier, Checkpoints, Companies,
     Credentials, EventSearch, EventStore, FeatureUsages, Features, IdempotencyKeys, Invitations,
     LoginHistory, Mailer, Members, Message, OneTimeCodes, PasswordHasher, PublicKey, Publisher, RateLimiter,
-    Retention, SessionCache, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Tokens, Users,
+    Replays, Retention, SessionCache, Sessions, SigningKeys, Streams, SubjectKeys, Subscriptions, Tokens,
+    Users,
 };
 
 /// Starts a store. For `event_store_contract!` and the contracts of everything that commits write.
@@ -66,6 +67,8 @@ pub struct StorePorts {
     pub subscriptions: Arc<dyn Subscriptions>,
     /// Checkpoints.
     pub checkpoints: Arc<dyn Checkpoints>,
+    /// Rows beside those in use.
+    pub replays: Arc<dyn Replays>,
     /// What is kept in the place of archived events.
     pub retention: Arc<dyn Retention>,
 }

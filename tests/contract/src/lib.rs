@@ -28,7 +28,7 @@ pub use harness::{
 pub use list::{
     accesses, api_keys, attempt_counters, checkpoint_signer, checkpoint_verifier, checkpoints, companies,
     credentials, event_search, event_store, feature_usages, features, idempotency_keys, invitations,
-    login_history, mailer, members, one_time_codes, password_hasher, publisher, rate_limiter, retention,
-    session_cache, sessions, signing_keys, streams, subject_keys, subscriptions, tokens, users,
+    login_history, mailer, members, one_time_codes, password_hasher, publisher, rate_limiter, replays,
+    retention, session_cache, sessions, signing_keys, streams, subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;

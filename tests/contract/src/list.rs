@@ -458,3 +458,25 @@ contract! {
         checkpoints_outlive_a_restart,
     ]
 }
+
+contract! {
+    /// The cases of `Replays`.
+    replays_contract, replays, crate::case::replay:
+    "What is written beside is seen by no read until it is swapped in, and then by every one; what is beside is kept when it is closed, and gone on with." => [
+        rows_beside_are_seen_by_nobody_until_they_are_swapped_in,
+        rows_beside_are_gone_on_with_after_a_restart,
+    ]
+    "Comparing says of each table how many rows are wrong or lacking; after a swap none is, and what no event tells is as it was." => [
+        a_comparison_counts_what_is_wrong_and_what_is_lacking,
+        a_swap_leaves_what_no_event_tells,
+    ]
+    "What was discarded is begun anew." => [
+        what_was_discarded_is_begun_anew,
+    ]
+    "What is beside of somebody goes when their key is destroyed, and what is written of them after that is not kept." => [
+        of_the_erased_nothing_is_kept_beside,
+    ]
+    "After `lock` no commit is applied until the swap, and every commit that was applied before is in the log." => [
+        a_commit_waits_for_the_swap,
+    ]
+}

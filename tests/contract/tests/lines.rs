@@ -68,6 +68,9 @@ fn every_line_of_every_contract_is_quoted_with_its_cases() {
         ("SigningKeys", kit::signing_keys::LINES),
         ("Subscriptions", kit::subscriptions::LINES),
         ("Checkpoints", kit::checkpoints::LINES),
+        ("Replays", kit::replays::LINES),
+        // What `Replays` opens, and says of it.
+        ("Shadow", &[]),
         ("Retention", kit::retention::LINES),
         ("CheckpointSigner", kit::checkpoint_signer::LINES),
         ("CheckpointVerifier", kit::checkpoint_verifier::LINES),

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use super::person::{EULALIA, LAST_PASSWORD, OTTOKAR, Person, SETTINGS, crowd};
-use crate::{client::Client, database, race::intact, server::Server};
+use crate::{client::Client, database, race::intact, replay::unfinished, server::Server};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -47,6 +47,13 @@ fn rows(server: &Server) -> String {
     tables.lines().map(select).collect::<String>().to_lowercase()
 }
 
+/// Has every row made anew.
+fn replay(server: &Server) {
+    let replayed = server.command(&["replay"]).output().expect("it runs");
+    let text = String::from_utf8_lossy(&replayed.stdout);
+    assert!(text.contains("rows: identical"), "{text}{}", String::from_utf8_lossy(&replayed.stderr));
+}
+
 /// Waits until the files hold nothing of somebody: what a commit left behind is scrubbed right after it.
 fn expect_nothing_of(server: &Server, person: &Person) {
     let deadline = Instant::now() + PATIENCE;
@@ -76,9 +83,17 @@ async fn no_byte_of_the_database_or_its_log_holds_anything_of_the_erased() {
         assert!(person.marks.iter().all(|mark| rows.contains(mark)), "it would be found in the rows, too");
     }
 
+    // Rows are made anew, and lie beside those in use where that is not finished.
+    replay(&server);
+    unfinished::leave(&server, None).await;
+    assert!(unfinished::is_there(&server, None).await);
+
     OTTOKAR.erase(&client, &own, Some(json!({"password": LAST_PASSWORD}))).await.expect(200);
     expect_nothing_of(&server, &OTTOKAR);
     assert_eq!(marks_in(&files(&server), &EULALIA), EULALIA.marks);
+    replay(&server);
+    expect_nothing_of(&server, &OTTOKAR);
+    unfinished::leave(&server, None).await;
     client.delete(&format!("/users/{}", by_admin.id), &admin.access).await.expect(200);
     expect_nothing_of(&server, &EULALIA);
 
@@ -91,6 +106,13 @@ async fn no_byte_of_the_database_or_its_log_holds_anything_of_the_erased() {
     }
     assert!(rows.contains("before.59@example.com") && rows.contains("after.119@example.com"));
     intact(&server);
+    // Nor does a replay bring anything back.
+    replay(&server);
+    let (files, rows) = (self::files(&server), self::rows(&server));
+    for person in [&OTTOKAR, &EULALIA] {
+        assert_eq!(marks_in(&files, person), [""; 0]);
+        assert!(person.marks.iter().all(|mark| !rows.contains(mark)));
+    }
     // The service starts on what is left.
     server.restart();
     let client = Client::of(&server);

@@ -196,6 +196,10 @@ impl Person {
         let made =
             self.send(client, Method::POST, "/api_key/generate", Some(&tokens.access), Some(key)).await;
         made.expect(201);
+        let snapshot = Some(json!({"stream_id": id}));
+        self.send(client, Method::POST, "/stream/snapshots", Some(&tokens.access), snapshot)
+            .await
+            .expect(201);
         for path in ["/auth/verify-email/resend", "/auth/password/forgot"] {
             self.post(client, path, json!({"email": email})).await.expect(202);
         }

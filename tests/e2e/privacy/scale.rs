@@ -8,11 +8,16 @@ use super::person::{BARNABAS, CORNELIA, LAST_PASSWORD, Person, SETTINGS, crowd};
 use crate::{
     client::Client,
     race::intact,
+    replay::unfinished,
     server::Server,
     stack::{self, Place},
 };
 
 const NOWHERE: [Vec<String>; 0] = [];
+
+/// The schema in use, and the one beside it where a replay is not finished.
+const NAMESPACES: &str =
+    "SELECT oid FROM pg_namespace WHERE nspname IN (current_schema(), current_schema() || '_replay')";
 
 /// These marks as a table of SQL.
 fn table_of(marks: &[&str]) -> String {
@@ -24,7 +29,7 @@ fn table_of(marks: &[&str]) -> String {
 async fn marks_in_files(place: &Place, marks: &[&str]) -> Vec<Vec<String>> {
     let sql = format!(
         "WITH own AS (SELECT oid, reltoastrelid FROM pg_class
-                      WHERE relnamespace = current_schema()::regnamespace OR oid = 'pg_catalog.pg_statistic'::regclass),
+                      WHERE relnamespace IN ({NAMESPACES}) OR oid = 'pg_catalog.pg_statistic'::regclass),
               kept AS (SELECT oid FROM own UNION SELECT reltoastrelid FROM own
                        UNION SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT reltoastrelid FROM own)),
               paths AS (SELECT oid::regclass::text AS name, pg_relation_filepath(oid) AS path FROM kept WHERE oid <> 0
@@ -40,16 +45,18 @@ async fn marks_in_files(place: &Place, marks: &[&str]) -> Vec<Vec<String>> {
 
 /// Which marks are in the rows of which tables, as text.
 async fn marks_in_rows(place: &Place, marks: &[&str]) -> Vec<Vec<String>> {
-    let tables = "SELECT oid::regclass::text FROM pg_class
-                  WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
+    let tables = format!(
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace IN ({NAMESPACES}) AND relkind = 'r'"
+    );
     let mut found = Vec::new();
-    for table in place.query(tables).await.concat() {
+    for table in place.query(&tables).await.concat() {
         let sql = format!(
             "SELECT mark, '{table}' FROM {} WHERE EXISTS
              (SELECT FROM {table} AS kept WHERE position(mark IN lower(kept::text)) > 0)",
             table_of(marks)
         );
-        found.extend(place.query(&sql).await);
+        // What a replay has left goes at any moment.
+        found.extend(place.query_if_there(&sql).await);
     }
     found
 }
@@ -57,7 +64,7 @@ async fn marks_in_rows(place: &Place, marks: &[&str]) -> Vec<Vec<String>> {
 /// Which marks are among the values that the server has noted of which columns.
 async fn marks_in_statistics(place: &Place, marks: &[&str]) -> Vec<Vec<String>> {
     let sql = format!(
-        "SELECT mark, attname FROM pg_stats, {} WHERE schemaname = current_schema()
+        "SELECT mark, attname FROM pg_stats, {} WHERE schemaname IN (current_schema(), current_schema() || '_replay')
          AND position(mark IN concat(most_common_vals, histogram_bounds)) > 0",
         table_of(marks)
     );
@@ -115,10 +122,18 @@ async fn no_byte_of_postgres_holds_anything_of_the_erased_once_it_is_scrubbed() 
         expect_all_of(&place, person).await;
     }
 
+    unfinished::leave(&server, Some(&place)).await;
+    let beside = marks_in_rows(&place, &BARNABAS.marks).await;
+    assert!(beside.iter().any(|found| found[1].contains("_replay")), "rows lie beside: {beside:?}");
+
     BARNABAS.erase(&client, &own, Some(json!({"password": LAST_PASSWORD}))).await.expect(200);
     client.delete(&format!("/users/{}", by_admin.id), &admin.access).await.expect(200);
     let marks = [BARNABAS.marks, CORNELIA.marks].concat();
     assert_eq!(marks_in_rows(&place, &marks).await, NOWHERE, "at once");
+    let replayed = server.command(&["replay"]).output().expect("it runs");
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    assert_eq!(marks_in_rows(&place, &marks).await, NOWHERE, "what is replayed has nothing of them");
+    unfinished::leave(&server, Some(&place)).await;
     // Beside the running service.
     let scrubbed = server.command(&["scrub"]).output().expect("it runs");
     assert!(scrubbed.status.success(), "{}", String::from_utf8_lossy(&scrubbed.stderr));

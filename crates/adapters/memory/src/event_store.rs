@@ -18,6 +18,7 @@ type Claims = HashMap<ClaimKey, Option<Uuid>>;
 impl EventStore for Memory {
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
         check_shape(&commit)?;
+        let _turn = self.gate.read().await;
         let mut state = self.state();
         // All that can fail comes first; what follows cannot, so nothing is ever half done.
         state.check_guards(&commit.guards)?;
@@ -26,7 +27,10 @@ impl EventStore for Memory {
         state.apply_claims(claims);
         let events = commit.appends.into_iter().flat_map(|append| state.append(append)).collect();
         commit.rows.into_iter().for_each(|change| state.rows.apply(change));
-        commit.shred.iter().for_each(|subject| state.rows.shred(*subject));
+        for subject in commit.shred {
+            state.rows.shred(subject);
+            state.derived.shred(subject);
+        }
         // Told under the lock, so that whoever waits never hears of an older position after a newer one.
         self.newest.send_replace(state.newest());
         Ok(Committed { events })
@@ -92,7 +96,7 @@ impl State {
     }
 
     /// The position of the newest event; 0 before the first.
-    fn newest(&self) -> u64 {
+    pub(crate) fn newest(&self) -> u64 {
         self.log.last().map_or(0, |event| event.position)
     }
 

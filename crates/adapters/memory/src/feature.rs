@@ -21,6 +21,15 @@ impl FeatureRows {
         self.features.insert(feature.name.clone(), feature);
     }
 
+    pub(crate) fn by_id(&self) -> BTreeMap<FeatureId, Feature> {
+        self.features.values().map(|feature| (feature.id, feature.clone())).collect()
+    }
+
+    /// Puts features in the place of all that there are.
+    pub(crate) fn replace(&mut self, features: impl Iterator<Item = Feature>) {
+        self.features = features.map(|feature| (feature.name.clone(), feature)).collect();
+    }
+
     pub(crate) fn delete(&mut self, id: FeatureId) {
         self.features.retain(|_, feature| feature.id != id);
     }

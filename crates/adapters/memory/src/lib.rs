@@ -22,6 +22,7 @@ mod mailer;
 mod password_hasher;
 mod publisher;
 mod rate_limiter;
+mod replay;
 mod retention;
 mod row;
 mod session_cache;
@@ -44,7 +45,7 @@ use portcullis_domain::{
     retention::{Horizon, StreamBase},
     seal::MasterKey,
 };
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use uuid::Uuid;
 
 pub use attempt_counter::LocalAttemptCounters;
@@ -58,12 +59,15 @@ pub use rate_limiter::LocalRateLimiter;
 pub use session_cache::LocalSessionCache;
 pub use token::OpaqueTokens;
 
+use replay::Derived;
 use row::Rows;
 use subscription::Subscription;
 
 /// The store: log, claims, rows, signing keys and subscriptions behind one lock.
 pub struct Memory {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    /// Commits pass side by side, and a replay at its end alone.
+    gate: Arc<RwLock<()>>,
     /// The position of the newest event, for those who wait for one.
     newest: watch::Sender<u64>,
 }
@@ -78,6 +82,8 @@ struct State {
     rows: Rows,
     subscriptions: BTreeMap<String, Subscription>,
     checkpoints: Vec<SignedCheckpoint>,
+    /// Rows that a replay makes beside these.
+    derived: Derived,
     horizon: Option<Horizon>,
     bases: BTreeMap<StreamId, StreamBase>,
     /// The position of the newest event that was dropped: it and those before stay where they are, and nobody is shown them.
@@ -87,7 +93,7 @@ struct State {
 impl Memory {
     /// An empty store.
     pub fn new() -> Self {
-        Self { state: Mutex::default(), newest: watch::Sender::new(0) }
+        Self { state: Arc::default(), gate: Arc::default(), newest: watch::Sender::new(0) }
     }
 
     /// All of the domain's ports around this store, with a master key drawn now. To replace one of them:

@@ -32,14 +32,14 @@ use crate::{Memory, api_key::KeyRows, feature::FeatureRows, stream::StreamRows};
 /// The rows that commits write, and the signing keys.
 #[derive(Default)]
 pub(crate) struct Rows {
-    users: HashMap<UserId, User>,
+    pub(crate) users: HashMap<UserId, User>,
     users_by_email: HashMap<String, UserId>,
     users_by_username: HashMap<Username, UserId>,
     credentials: HashMap<UserId, Credential>,
     sessions: HashMap<SessionId, Session>,
     /// In the order in which they were put.
     one_time_codes: Vec<OneTimeCode>,
-    companies: HashMap<CompanyId, Company>,
+    pub(crate) companies: HashMap<CompanyId, Company>,
     pub(crate) members: BTreeMap<UserId, Member>,
     invitations: HashMap<InvitationId, Invitation>,
     login_attempts: Vec<LoginAttempt>,
@@ -124,6 +124,27 @@ impl Rows {
             RowChange::DeleteFeatureUsagesOf(feature) => self.features.delete_usages_of(feature),
             change => self.streams.apply(change),
         }
+    }
+
+    /// Puts rows in the place of those of their tables.
+    pub(crate) fn replace(
+        &mut self,
+        users: BTreeMap<UserId, User>,
+        companies: HashMap<CompanyId, Company>,
+        members: BTreeMap<UserId, Member>,
+    ) {
+        self.users_by_email.clear();
+        self.users_by_username.clear();
+        self.users.clear();
+        for user in users.into_values() {
+            self.put_user(user);
+        }
+        self.companies = companies;
+        self.members = members;
+    }
+
+    pub(crate) fn has_key(&self, subject: SubjectId) -> bool {
+        self.subject_keys.contains_key(&subject)
     }
 
     pub(crate) fn shred(&mut self, subject: SubjectId) {

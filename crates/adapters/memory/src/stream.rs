@@ -24,6 +24,14 @@ pub(crate) struct StreamRows {
 }
 
 impl StreamRows {
+    pub(crate) const fn states(&self) -> &HashMap<StreamId, StreamState> {
+        &self.states
+    }
+
+    pub(crate) fn replace_states(&mut self, states: HashMap<StreamId, StreamState>) {
+        self.states = states;
+    }
+
     pub(crate) fn apply(&mut self, change: RowChange) {
         match change {
             RowChange::PutStreamState(state) => {

@@ -39,7 +39,7 @@ use crate::{
     column::{column, stored_number},
     error::engine,
     event_store::HeadRow,
-    row,
+    replay, row,
     schema::{claims, streams},
     statement::{Cached, Sent},
 };
@@ -260,6 +260,7 @@ async fn write(
     row::changes(connection, &commit.rows, &mut steps);
     if !commit.shred.is_empty() {
         steps.push(row::shred(connection, &commit.shred));
+        steps.push(replay::forget(connection, &commit.shred));
     }
     let inserted = if events.is_empty() { ready(Ok(0)).boxed() } else { insert(connection, events) };
     let (_, transaction) = futures::try_join!(try_join_all(steps), inserted)?;

@@ -18,6 +18,7 @@ mod error;
 mod event_search;
 mod event_store;
 mod migration;
+mod replay;
 mod row;
 mod schema;
 mod statement;
@@ -72,6 +73,7 @@ pub struct Postgres {
     listener: Option<JoinHandle<()>>,
     upkeep: Arc<Upkeep>,
     closed: watch::Sender<bool>,
+    server: Server,
 }
 
 impl Postgres {
@@ -157,9 +159,9 @@ impl Postgres {
     ) -> Self {
         let connections = Connections::new(server.clone(), access, options.pool_size, options.pool_timeout);
         let connections = Arc::new(connections);
-        let upkeep = Arc::new(Upkeep::start(server, Arc::clone(&connections)));
+        let upkeep = Arc::new(Upkeep::start(server.clone(), Arc::clone(&connections)));
         let closed = watch::Sender::new(false);
-        Self { connections, newest, listener, upkeep, closed }
+        Self { connections, newest, listener, upkeep, closed, server }
     }
 
     async fn connection(&self) -> Result<Connection, StoreError> {

@@ -58,6 +58,7 @@ impl StoreHarness for Store {
             signing_keys: self.postgres.clone(),
             subscriptions: self.postgres.clone(),
             checkpoints: self.postgres.clone(),
+            replays: self.postgres.clone(),
             retention: self.postgres.clone(),
         }
     }
@@ -83,4 +84,5 @@ portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
+portcullis_contract::replays_contract!(Store);
 portcullis_contract::retention_contract!(Store);

@@ -16,6 +16,7 @@ mod error;
 mod event_search;
 mod event_store;
 mod migration;
+mod replay;
 mod row;
 mod schema;
 mod statement;
@@ -61,6 +62,8 @@ pub struct Sqlite {
     readers: Readers,
     writer: Option<Writer>,
     newest: watch::Receiver<u64>,
+    path: PathBuf,
+    patience: Duration,
 }
 
 impl Sqlite {
@@ -74,9 +77,9 @@ impl Sqlite {
         let position = connection::newest_position(&mut connection).map_err(failed)?;
         let (sender, newest) = watch::channel(position);
         let readers = readers(&path, Access::Query, options)?;
-        let writer = Writer::start(connection, options.busy_timeout, sender)
+        let writer = Writer::start(connection, &path, options.busy_timeout, sender)
             .map_err(|source| OpenError::Engine { path: path.clone(), source: source.into() })?;
-        Ok(Self { readers, writer: Some(writer), newest })
+        Ok(Self { readers, writer: Some(writer), newest, path, patience: options.busy_timeout })
     }
 
     /// Opens a database that has all migrations, for reading alone, beside a server that writes it. Every write is refused as
@@ -87,7 +90,8 @@ impl Sqlite {
             return Err(OpenError::Outdated { path });
         }
         let (_, newest) = watch::channel(0);
-        Ok(Self { readers: readers(&path, Access::Inspect, options)?, writer: None, newest })
+        let readers = readers(&path, Access::Inspect, options)?;
+        Ok(Self { readers, writer: None, newest, path, patience: options.busy_timeout })
     }
 
     /// All migrations that this version knows, oldest first, and whether the database has them. Changes nothing.
@@ -127,6 +131,7 @@ impl Sqlite {
         if !Self::pending_migrations(&path, options)?.is_empty() {
             return Err(OpenError::Outdated { path });
         }
+        replay::remove(&replay::path_beside(&path));
         let mut connection = connection::writing(&path, options.busy_timeout)?;
         let is_whole = connection::rewrite(&mut connection);
         let is_whole = is_whole.map_err(|error| OpenError::from_engine(path, error))?;

@@ -58,6 +58,7 @@ impl StoreHarness for Store {
             signing_keys: self.sqlite.clone(),
             subscriptions: self.sqlite.clone(),
             checkpoints: self.sqlite.clone(),
+            replays: self.sqlite.clone(),
             retention: self.sqlite.clone(),
         }
     }
@@ -83,4 +84,5 @@ portcullis_contract::subject_keys_contract!(Store);
 portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
+portcullis_contract::replays_contract!(Store);
 portcullis_contract::retention_contract!(Store);

@@ -10,6 +10,7 @@ pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
+pub(crate) mod replay;
 pub(crate) mod scrub;
 pub(crate) mod serve;
 pub(crate) mod subscriptions;

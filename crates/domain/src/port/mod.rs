@@ -11,6 +11,7 @@ mod mailer;
 mod password_hasher;
 mod publisher;
 mod rate_limiter;
+mod replay;
 mod retention;
 mod row;
 mod session_cache;
@@ -32,6 +33,7 @@ pub use mailer::{Mail, MailError, Mailer};
 pub use password_hasher::{HashError, PasswordHasher, UnreadableHash, Verdict};
 pub use publisher::{Message, PublishError, Publisher, Unroutable};
 pub use rate_limiter::{Quota, RateLimiter, RateVerdict};
+pub use replay::{Replays, Shadow};
 pub use retention::Retention;
 pub use row::{
     Accesses, ApiKeys, Companies, Credentials, FeatureUsages, Features, Invitations, KeyReplacement, Members,

@@ -13,6 +13,7 @@ use portcullis_domain::{
     event::EventType,
     id::{EventId, StreamId},
     port::{Checkpoints, Clock, DeadLetter, EventStore, FeedCursor, Retention, StoreError, Subscriptions},
+    replay::{ReplayError, Swap},
     retention::{ArchivePlan, Horizon, HorizonFault, PlanError, StreamBase, oldest_kept, plan_archive},
     seal::Sealed,
     stream::CHECKED,
@@ -121,6 +122,11 @@ async fn what_is_left_verifies_and_goes_on_and_so_does_each_archive() {
     let export = world.written(&Header::sign(&keys(), horizon, &tip, world.clock.now())).await;
     let exported = check(&export).expect("the export is intact");
     assert_eq!((exported.archived, exported.events), (4, 1));
+
+    // Rows cannot be made anew from half a log, and are left as they are.
+    let replayed = world.identity.replay(world.memory.as_ref(), Swap::In, &mut |_| {}).await;
+    assert!(matches!(replayed, Err(ReplayError::Archived)), "{replayed:?}");
+    world.sign_in("jane@example.com", PASSWORD).await.expect("is there");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub(crate) mod one_time_code;
 pub(crate) mod password_hasher;
 pub(crate) mod publisher;
 pub(crate) mod rate_limiter;
+pub(crate) mod replay;
 pub(crate) mod retention;
 pub(crate) mod session;
 pub(crate) mod session_cache;

@@ -13,6 +13,7 @@ mod guard_fault;
 mod history_fault;
 mod key_fault;
 mod publisher;
+mod replay_fault;
 mod retention_fault;
 mod row_fault;
 mod shared;

@@ -20,9 +20,9 @@ use portcullis_domain::{
     key_ring::SealedSigningKey,
     port::{
         Accesses, ApiKeys, Checkpoints, Covering, DeadLetter, EventStore, FeatureUsages, Features,
-        FeedCursor, FeedItem, Invitations, KeyReplacement, LoginHistory, Members, OneTimeCodes, Retention,
-        RotateOutcome, Rotation, Sessions, SigningKeys, StoreError, StreamHead, SubjectKeys,
-        SubscriptionState, Subscriptions, UserCount, UserCursor, UserQuery, Users,
+        FeedCursor, FeedItem, Invitations, KeyReplacement, LoginHistory, Members, OneTimeCodes, Replays,
+        Retention, RotateOutcome, Rotation, Sessions, Shadow, SigningKeys, StoreError, StreamHead,
+        SubjectKeys, SubscriptionState, Subscriptions, UserCount, UserCursor, UserQuery, Users,
     },
     retention::{Horizon, StreamBase},
     seal::{Sealed, SubjectKey},
@@ -217,6 +217,10 @@ pub(crate) trait Fault: Default + Send + Sync + 'static {
         SigningKeys::insert(memory, key).await
     }
 
+    async fn open_shadow(&self, memory: &Memory) -> Result<Box<dyn Shadow>, StoreError> {
+        Replays::open(memory).await
+    }
+
     async fn list_checkpoints(
         &self,
         memory: &Memory,
@@ -366,6 +370,7 @@ impl<F: Fault> StoreHarness for Store<F> {
             signing_keys: self.0.clone(),
             subscriptions: self.0.clone(),
             checkpoints: self.0.clone(),
+            replays: self.0.clone(),
             retention: self.0.clone(),
         }
     }
@@ -495,6 +500,13 @@ impl<F: Fault> Checkpoints for Faulty<F> {
 
     async fn insert(&self, checkpoint: &SignedCheckpoint) -> Result<bool, StoreError> {
         self.fault.insert_checkpoint(&self.memory, checkpoint).await
+    }
+}
+
+#[async_trait]
+impl<F: Fault> Replays for Faulty<F> {
+    async fn open(&self) -> Result<Box<dyn Shadow>, StoreError> {
+        self.fault.open_shadow(&self.memory).await
     }
 }
 

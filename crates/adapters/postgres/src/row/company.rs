@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{dsl::insert_into, prelude::*};
@@ -38,6 +40,17 @@ pub(super) fn put<'c>(connection: &'c AsyncPgConnection, company: &Company) -> S
     let statement =
         insert_into(companies::table).values(&row).on_conflict(companies::id).do_update().set(&row);
     Cached(statement).step(connection)
+}
+
+/// Those of these that there are.
+pub(crate) async fn find_all(
+    connection: &mut AsyncPgConnection,
+    ids: &BTreeSet<CompanyId>,
+) -> Result<Vec<Company>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+    let query = companies::table.filter(companies::id.eq_any(ids)).select(CompanyRow::as_select());
+    let rows = Cached(query).load(connection).await.map_err(engine)?;
+    rows.into_iter().map(Company::try_from).collect()
 }
 
 #[async_trait]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -43,6 +45,17 @@ pub(super) fn put<'c>(connection: &'c AsyncPgConnection, feature: &Feature) -> S
 
 pub(super) fn delete(connection: &AsyncPgConnection, id: FeatureId) -> Sent<'_> {
     Cached(delete_from(features::table.find(Uuid::from(id)))).step(connection)
+}
+
+/// Those of these that there are.
+pub(crate) async fn find_all(
+    connection: &mut AsyncPgConnection,
+    ids: &BTreeSet<FeatureId>,
+) -> Result<Vec<Feature>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+    let query = features::table.filter(features::id.eq_any(ids)).select(FeatureRow::as_select());
+    let rows: Vec<FeatureRow> = Cached(query).load(connection).await.map_err(engine)?;
+    rows.into_iter().map(Feature::try_from).collect()
 }
 
 #[async_trait]

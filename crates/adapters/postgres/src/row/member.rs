@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -46,6 +48,17 @@ pub(super) fn put<'c>(connection: &'c AsyncPgConnection, member: &Member) -> Sen
 
 pub(super) fn delete(connection: &AsyncPgConnection, user: UserId) -> Sent<'_> {
     Cached(delete_from(members::table.find(Uuid::from(user)))).step(connection)
+}
+
+/// Those of these that there are.
+pub(crate) async fn find_all(
+    connection: &mut AsyncPgConnection,
+    ids: &BTreeSet<UserId>,
+) -> Result<Vec<Member>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+    let query = members::table.filter(members::user_id.eq_any(ids)).select(MemberRow::as_select());
+    let rows = Cached(query).load(connection).await.map_err(engine)?;
+    rows.into_iter().map(Member::try_from).collect()
 }
 
 #[async_trait]

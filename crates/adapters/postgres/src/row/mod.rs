@@ -31,6 +31,12 @@ use crate::{
     statement::{Cached, Sent},
 };
 
+pub(crate) use company::find_all as find_companies;
+pub(crate) use feature::find_all as find_features;
+pub(crate) use member::find_all as find_members;
+pub(crate) use stream::find_states;
+pub(crate) use user::find_all as find_users;
+
 /// Rows of a commit, as steps of it in their order.
 pub(crate) fn changes<'c>(connection: &'c AsyncPgConnection, rows: &[RowChange], steps: &mut Vec<Sent<'c>>) {
     for change in rows {

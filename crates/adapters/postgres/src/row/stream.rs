@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -81,6 +83,18 @@ pub(super) fn delete_snapshots(connection: &AsyncPgConnection, stream: StreamId,
         .filter(snapshots::stream_id.eq(Uuid::from(stream)))
         .filter(snapshots::version.lt(stored_number(below)));
     Cached(delete_from(old)).step(connection)
+}
+
+/// Those of these that there are.
+pub(crate) async fn find_states(
+    connection: &mut AsyncPgConnection,
+    streams: &BTreeSet<StreamId>,
+) -> Result<Vec<StreamState>, StoreError> {
+    let streams: Vec<Uuid> = streams.iter().copied().map(Uuid::from).collect();
+    let query = stream_states::table.filter(stream_states::stream_id.eq_any(streams));
+    let rows: Vec<StateRow> =
+        Cached(query.select(StateRow::as_select())).load(connection).await.map_err(engine)?;
+    rows.into_iter().map(StreamState::try_from).collect()
 }
 
 #[async_trait]

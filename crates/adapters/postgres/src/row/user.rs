@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -56,6 +58,17 @@ pub(super) fn put<'c>(connection: &'c AsyncPgConnection, user: &User) -> Sent<'c
 
 pub(super) fn delete(connection: &AsyncPgConnection, id: UserId) -> Sent<'_> {
     Cached(delete_from(users::table.find(Uuid::from(id)))).step(connection)
+}
+
+/// Those of these that there are.
+pub(crate) async fn find_all(
+    connection: &mut AsyncPgConnection,
+    ids: &BTreeSet<UserId>,
+) -> Result<Vec<User>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+    let query = users::table.filter(users::id.eq_any(ids)).select(UserRow::as_select());
+    let rows = Cached(query).load(connection).await.map_err(engine)?;
+    rows.into_iter().map(User::try_from).collect()
 }
 
 #[async_trait]

@@ -4,11 +4,13 @@
 
 use diesel::{prelude::QueryableByName, result::Error as EngineError, sql_query, sql_types::BigInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use tokio::time::sleep;
 
 use crate::{
     connection::{Access, Server},
     error::OpenError,
-    upkeep::vacuum::outlast,
+    replay::drop_leftover,
+    upkeep::vacuum::{LOOK_PAUSE, LOOKS, outlast},
 };
 
 /// Every table that holds something of a person, and what the server has noted of their values.
@@ -36,6 +38,15 @@ const OLDER: &str = "a transaction that is older still runs";
 pub(crate) async fn scrub(server: &Server) -> Result<Option<String>, OpenError> {
     let mut connection = server.connect(Access::Migrate).await?;
     let failed = |error| OpenError::from_engine(server.name(), error);
+    let mut looks = 0;
+    // Another may be at the same for a moment.
+    while !drop_leftover(&mut connection).await.map_err(failed)? {
+        if looks == LOOKS {
+            return Ok(Some("a replay is at work, which has rows of its own".to_owned()));
+        }
+        looks += 1;
+        sleep(LOOK_PAUSE).await;
+    }
     for statement in REWRITE {
         if !outlast(&mut connection).await.map_err(failed)? {
             return Ok(Some(OLDER.to_owned()));

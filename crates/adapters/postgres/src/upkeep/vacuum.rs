@@ -13,14 +13,17 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use portcullis_domain::port::Source;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
-use crate::connection::{Access, Server, error_text};
+use crate::{
+    connection::{Access, Server, error_text},
+    replay::drop_leftover,
+};
 
 /// Those that are erased within it share one round.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// How often, and how far apart, it is looked whether older transactions have ended.
-const LOOKS: u32 = 40;
-const LOOK_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const LOOKS: u32 = 40;
+pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
 /// Every table that holds something of a person. Indexes too, however little there is to clean; and no file is cut off at its end,
 /// for which readers would have to wait. Statistics are drawn anew: they hold values, such as addresses.
@@ -110,6 +113,9 @@ async fn clean(server: &Server) -> Result<(), Source> {
     let is_past = outlast(&mut connection).await?;
     connection.batch_execute(VACUUM).await?;
     connection.batch_execute(VACUUM_STATISTICS).await?;
+    if !drop_leftover(&mut connection).await? {
+        return Err("a replay is at work, whose rows go with its end".into());
+    }
     if is_past { Ok(()) } else { Err("a transaction that is older than the erasure still runs".into()) }
 }
 

@@ -1,5 +1,6 @@
 use std::{
     io,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,7 +19,11 @@ use super::{
     busy_timeout_pragma,
     queue::{Queue, gone},
 };
-use crate::{error::is_busy, statement::Cached};
+use crate::{
+    error::is_busy,
+    replay::{path_beside, remove as remove_replay},
+    statement::Cached,
+};
 
 /// How many writes share a transaction at most: more would make the first of them wait for the last.
 const GROUP: usize = 64;
@@ -127,6 +132,7 @@ impl Writer {
     /// Starts the thread. `newest` is told the position of the newest event after each commit.
     pub(crate) fn start(
         connection: SqliteConnection,
+        path: &Path,
         patience: Duration,
         newest: watch::Sender<u64>,
     ) -> io::Result<Self> {
@@ -134,6 +140,7 @@ impl Writer {
         let counters = Arc::new(Counters::default());
         let thread = Thread {
             connection,
+            beside: path_beside(path),
             queue: receiver,
             patience,
             newest,
@@ -179,6 +186,8 @@ impl Writer {
 /// What the writing thread owns.
 struct Thread {
     connection: SqliteConnection,
+    /// Where a replay makes rows, of people also.
+    beside: PathBuf,
     queue: mpsc::Receiver<Box<dyn Job>>,
     patience: Duration,
     newest: watch::Sender<u64>,
@@ -218,7 +227,15 @@ impl Thread {
             }
         }
         let newest = newest_position(&mut self.connection)?;
+        let has_traces = group.iter().any(|job| job.traces() == Traces::Scrubbed);
+        // Before and after: a crash in between leaves nothing, and what is begun in between is of before.
+        if has_traces {
+            remove_replay(&self.beside);
+        }
         self.connection.batch_execute("COMMIT")?;
+        if has_traces {
+            remove_replay(&self.beside);
+        }
         Ok(newest)
     }
 

@@ -37,6 +37,11 @@ pub(super) fn put(connection: &mut SqliteConnection, company: &Company) -> Query
     Cached(statement).run(connection)
 }
 
+pub(crate) fn find(connection: &mut SqliteConnection, id: CompanyId) -> Result<Option<Company>, StoreError> {
+    let row = companies::table.find(stored_id(id)).select(CompanyRow::as_select()).first(connection);
+    row.optional().map_err(engine)?.map(Company::try_from).transpose()
+}
+
 #[async_trait]
 impl Companies for Sqlite {
     async fn find(&self, id: CompanyId) -> Result<Option<Company>, StoreError> {

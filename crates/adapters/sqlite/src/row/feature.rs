@@ -43,6 +43,11 @@ pub(super) fn delete(connection: &mut SqliteConnection, id: FeatureId) -> QueryR
     Cached(delete_from(features::table.find(stored_id(id)))).run(connection)
 }
 
+pub(crate) fn find(connection: &mut SqliteConnection, id: FeatureId) -> Result<Option<Feature>, StoreError> {
+    let row = features::table.find(stored_id(id)).select(FeatureRow::as_select()).first(connection);
+    row.optional().map_err(engine)?.map(Feature::try_from).transpose()
+}
+
 #[async_trait]
 impl Features for Sqlite {
     async fn find(&self, name: &FeatureName) -> Result<Option<Feature>, StoreError> {

@@ -49,6 +49,12 @@ pub(super) fn delete(connection: &mut SqliteConnection, user: UserId) -> QueryRe
     Cached(delete_from(members::table.find(stored_id(user)))).run(connection)
 }
 
+/// Whether its company is there or not.
+pub(crate) fn find(connection: &mut SqliteConnection, user: UserId) -> Result<Option<Member>, StoreError> {
+    let row = members::table.find(stored_id(user)).select(MemberRow::as_select()).first(connection);
+    row.optional().map_err(engine)?.map(Member::try_from).transpose()
+}
+
 #[async_trait]
 impl Members for Sqlite {
     async fn find(&self, user: UserId) -> Result<Option<Membership>, StoreError> {

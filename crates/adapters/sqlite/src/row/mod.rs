@@ -29,6 +29,12 @@ use crate::{Sqlite, column::stored_number, error::engine};
 /// How many rows one write prunes, lest commits wait for all of them.
 const PRUNED_AT_ONCE: usize = 1_000;
 
+pub(crate) use company::find as find_company;
+pub(crate) use feature::find as find_feature;
+pub(crate) use member::find as find_member;
+pub(crate) use stream::find_state;
+pub(crate) use user::find as find_user;
+
 /// Applies one row of a commit.
 pub(crate) fn change(connection: &mut SqliteConnection, change: &RowChange) -> QueryResult<()> {
     match change {

@@ -85,15 +85,18 @@ pub(super) fn delete_snapshots(
     Cached(delete_from(old)).run(connection)
 }
 
+pub(crate) fn find_state(
+    connection: &mut SqliteConnection,
+    stream: StreamId,
+) -> Result<Option<StreamState>, StoreError> {
+    let row = stream_states::table.find(stored_id(stream)).select(StateRow::as_select()).first(connection);
+    row.optional().map_err(engine)?.map(StreamState::try_from).transpose()
+}
+
 #[async_trait]
 impl Streams for Sqlite {
     async fn find_state(&self, stream: StreamId) -> Result<Option<StreamState>, StoreError> {
-        self.read(move |connection| {
-            let row =
-                stream_states::table.find(stored_id(stream)).select(StateRow::as_select()).first(connection);
-            row.optional().map_err(engine)?.map(StreamState::try_from).transpose()
-        })
-        .await
+        self.read(move |connection| find_state(connection, stream)).await
     }
 
     async fn list_snapshots(&self, stream: StreamId, limit: usize) -> Result<Vec<Snapshot>, StoreError> {

@@ -88,6 +88,10 @@ pub(super) fn delete(connection: &mut SqliteConnection, id: UserId) -> QueryResu
     Cached(delete_from(users::table.find(stored_id(id)))).run(connection)
 }
 
+pub(crate) fn find(connection: &mut SqliteConnection, id: UserId) -> Result<Option<User>, StoreError> {
+    one(users::table.find(stored_id(id)).select(UserRow::as_select()).first(connection))
+}
+
 #[async_trait]
 impl Users for Sqlite {
     async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
