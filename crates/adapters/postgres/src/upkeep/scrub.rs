@@ -16,7 +16,7 @@ use crate::{
 /// Every table that holds something of a person, and what the server has noted of their values.
 const REWRITE: [&str; 2] = [
     "VACUUM (FULL, ANALYZE)
-        users, credentials, sessions, one_time_codes, members, invitations, login_attempts, accesses, stream_states, snapshots, subject_keys, claims",
+        users, credentials, sessions, one_time_codes, members, invitations, login_attempts, accesses, api_keys, stream_states, snapshots, subject_keys, claims",
     "VACUUM (FULL) pg_catalog.pg_statistic",
 ];
 

@@ -28,7 +28,7 @@ pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// Every table that holds something of a person. Indexes too, however little there is to clean; and no file is cut off at its end,
 /// for which readers would have to wait. Statistics are drawn anew: they hold values, such as addresses.
 const VACUUM: &str = "VACUUM (ANALYZE, INDEX_CLEANUP ON, TRUNCATE OFF)
-    users, credentials, sessions, one_time_codes, members, invitations, login_attempts, accesses, stream_states, snapshots, subject_keys, claims";
+    users, credentials, sessions, one_time_codes, members, invitations, login_attempts, accesses, api_keys, stream_states, snapshots, subject_keys, claims";
 /// The old ones. Passed over by the server with a warning where it is not the user's to clean.
 const VACUUM_STATISTICS: &str = "VACUUM pg_catalog.pg_statistic";
 
