@@ -84,3 +84,4 @@ portcullis_contract::signing_keys_contract!(Store);
 portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
 portcullis_contract::retention_contract!(Store);
+portcullis_contract::session_rules!(Store);
