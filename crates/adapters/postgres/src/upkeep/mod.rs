@@ -14,6 +14,9 @@ use partition::Partitions;
 pub(crate) use scrub::scrub;
 use vacuum::Vacuum;
 
+/// Every table that holds something of a person.
+const TABLES_OF_PEOPLE: &str = "users, credentials, sessions, one_time_codes, members, invitations, login_attempts, accesses, api_keys, stream_states, snapshots, subject_keys, claims";
+
 pub(crate) struct Upkeep {
     partitions: Arc<Partitions>,
     vacuum: Vacuum,

@@ -10,15 +10,16 @@ use crate::{
     connection::{Access, Server},
     error::OpenError,
     replay::drop_leftover,
-    upkeep::vacuum::{LOOK_PAUSE, LOOKS, outlast},
+    upkeep::{
+        TABLES_OF_PEOPLE,
+        vacuum::{LOOK_PAUSE, LOOKS, outlast},
+    },
 };
 
-/// Every table that holds something of a person, and what the server has noted of their values.
-const REWRITE: [&str; 2] = [
-    "VACUUM (FULL, ANALYZE)
-        users, credentials, sessions, one_time_codes, members, invitations, login_attempts, accesses, api_keys, stream_states, snapshots, subject_keys, claims",
-    "VACUUM (FULL) pg_catalog.pg_statistic",
-];
+/// Before the tables.
+const REWRITE: &str = "VACUUM (FULL, ANALYZE)";
+/// What the server has noted of their values.
+const REWRITE_STATISTICS: &str = "VACUUM (FULL) pg_catalog.pg_statistic";
 
 const SEGMENTS: &str = "SELECT count(*) AS number FROM pg_ls_waldir()";
 /// Ends a segment, whose rest is filled with zeros; an empty one would not be ended.
@@ -47,7 +48,7 @@ pub(crate) async fn scrub(server: &Server) -> Result<Option<String>, OpenError> 
         looks += 1;
         sleep(LOOK_PAUSE).await;
     }
-    for statement in REWRITE {
+    for statement in [&format!("{REWRITE} {TABLES_OF_PEOPLE}"), REWRITE_STATISTICS] {
         if !outlast(&mut connection).await.map_err(failed)? {
             return Ok(Some(OLDER.to_owned()));
         }

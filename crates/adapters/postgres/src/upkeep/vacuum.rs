@@ -16,6 +16,7 @@ use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use crate::{
     connection::{Access, Server, error_text},
     replay::drop_leftover,
+    upkeep::TABLES_OF_PEOPLE,
 };
 
 /// Those that are erased within it share one round.
@@ -25,10 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 pub(super) const LOOKS: u32 = 40;
 pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
-/// Every table that holds something of a person. Indexes too, however little there is to clean; and no file is cut off at its end,
-/// for which readers would have to wait. Statistics are drawn anew: they hold values, such as addresses.
-const VACUUM: &str = "VACUUM (ANALYZE, INDEX_CLEANUP ON, TRUNCATE OFF)
-    users, credentials, sessions, one_time_codes, members, invitations, login_attempts, accesses, api_keys, stream_states, snapshots, subject_keys, claims";
+/// Before the tables. Indexes too, however little there is to clean; and no file is cut off at its end, for which readers would have to
+/// wait. Statistics are drawn anew: they hold values, such as addresses.
+const VACUUM: &str = "VACUUM (ANALYZE, INDEX_CLEANUP ON, TRUNCATE OFF)";
 /// The old ones. Passed over by the server with a warning where it is not the user's to clean.
 const VACUUM_STATISTICS: &str = "VACUUM pg_catalog.pg_statistic";
 
@@ -111,7 +111,7 @@ async fn run(server: Server, mut shredded: watch::Receiver<u64>) {
 async fn clean(server: &Server) -> Result<(), Source> {
     let mut connection = server.connect(Access::Migrate).await?;
     let is_past = outlast(&mut connection).await?;
-    connection.batch_execute(VACUUM).await?;
+    connection.batch_execute(&format!("{VACUUM} {TABLES_OF_PEOPLE}")).await?;
     connection.batch_execute(VACUUM_STATISTICS).await?;
     if !drop_leftover(&mut connection).await? {
         return Err("a replay is at work, whose rows go with its end".into());
