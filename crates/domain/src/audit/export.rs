@@ -5,13 +5,11 @@ use thiserror::Error;
 use super::document::{Header, Line};
 use crate::{
     port::{Checkpoints, EventStore, FeedCursor, Retention, StoreError},
-    retention::BasesHash,
+    retention::{BasesSum, each_base},
 };
 
 /// How many events are read at once.
 const PAGE: usize = 500;
-/// How many streams.
-const BASES: usize = 1_000;
 /// How many checkpoints; each may be of some megabytes.
 const CHECKPOINTS: usize = 4;
 
@@ -45,17 +43,14 @@ pub async fn export_log(
     let (mut number, mut cursor) = (0, FeedCursor::START);
     if let Some(horizon) = &header.horizon {
         (number, cursor) = (horizon.tip.number, horizon.tip.cursor);
-        let (mut after, mut hash) = (None, BasesHash::NONE);
-        loop {
-            let page = retention.list_bases(after, BASES).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.stream);
-            for base in &page {
-                hash = hash.then(&base.mark());
-                write(&Line::Base(Box::new(base.mark())).to_line())?;
-            }
-        }
-        if hash != horizon.bases {
+        let mut sum = BasesSum::NONE;
+        each_base(retention, |base| {
+            let mark = base.mark();
+            sum.add(&mark);
+            write(&Line::Base(Box::new(mark)).to_line()).map_err(ExportError::Write)
+        })
+        .await?;
+        if sum != horizon.sum() {
             return Err(ExportError::Archived);
         }
     }

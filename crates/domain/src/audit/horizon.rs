@@ -1,11 +1,8 @@
 use super::{AuditError, Auditor, Evidence};
 use crate::{
     port::{EventStore, FeedCursor, StoreError},
-    retention::{BasesHash, Horizon, HorizonFault, StreamBase},
+    retention::{BasesSum, Horizon, HorizonFault, each_base},
 };
-
-/// How many streams are read at once.
-const PAGE: usize = 1_000;
 
 impl Evidence<'_> {
     /// Up to where the log is in archives.
@@ -27,18 +24,15 @@ impl Evidence<'_> {
         if let Some(keys) = self.keys {
             horizon.check_signature(keys)?;
         }
-        let (mut hash, mut streams, mut after) = (BasesHash::NONE, 0, None);
-        loop {
-            let page = retention.list_bases(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.stream);
-            for mark in page.iter().map(StreamBase::mark) {
-                hash = hash.then(&mark);
-                streams += 1;
-                auditor.begin_at(&mark);
-            }
-        }
-        if (hash, streams) != (horizon.bases, horizon.streams) {
+        let mut sum = BasesSum::NONE;
+        each_base(retention, |base| {
+            let mark = base.mark();
+            sum.add(&mark);
+            auditor.begin_at(&mark);
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        if sum != horizon.sum() {
             return Err(HorizonFault::Bases.into());
         }
         auditor.begin_after(horizon);

@@ -5,11 +5,13 @@ use crate::{
     event::{Event, EventHash, StreamKind, Version},
     id::StreamId,
     identity::Identity,
-    port::{Entropy, StoreError},
+    port::{Entropy, Retention, StoreError},
     seal::{DataKey, Sealed},
     stream::Fold,
 };
 
+/// How many bases are read at once.
+const PAGE: usize = 1_000;
 const STATE: &str = "portcullis stream base state v1";
 const BASE: &str = "portcullis stream base v1";
 /// Binds a sealed state to its place, apart from those of snapshots.
@@ -60,13 +62,45 @@ pub struct BaseMark {
     pub state: StateHash,
 }
 
+/// What a horizon says of bases, added up as they come in the order of their streams' ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BasesSum {
+    /// A hash over them.
+    pub hash: BasesHash,
+    /// How many they are.
+    pub streams: u64,
+}
+
+impl BasesSum {
+    /// Of no stream.
+    pub const NONE: Self = Self { hash: BasesHash::NONE, streams: 0 };
+
+    /// One stream more, whose id is greater than those before.
+    pub fn add(&mut self, mark: &BaseMark) {
+        *self = Self { hash: self.hash.then(mark), streams: self.streams + 1 };
+    }
+}
+
+/// Shows every base that a store has, in the order of their streams' ids.
+pub(crate) async fn each_base<E: From<StoreError>>(
+    retention: &dyn Retention,
+    mut visit: impl FnMut(&StreamBase) -> Result<(), E> + Send,
+) -> Result<(), E> {
+    let mut after = None;
+    loop {
+        let page = retention.list_bases(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.stream);
+        page.iter().try_for_each(&mut visit)?;
+    }
+}
+
 impl BasesHash {
     /// Over no stream.
     pub const NONE: Self = Self::new([0; 32]);
 
-    /// Over one stream more, whose id is greater than those before.
     #[must_use]
-    pub fn then(self, mark: &BaseMark) -> Self {
+    fn then(self, mark: &BaseMark) -> Self {
         let BaseMark { stream, kind, version, position, hash: event, recorded_at, state } = mark;
         Self::new(hash::hash(
             BASE,
@@ -118,6 +152,16 @@ impl StreamBase {
         base
     }
 
+    /// Where a stream's fold begins that has this base, or none.
+    pub(crate) fn beginning(
+        base: Option<&Self>,
+        stream: StreamId,
+        kind: StreamKind,
+        key: Option<&DataKey>,
+    ) -> Result<Fold, StoreError> {
+        base.map_or_else(|| Ok(Fold::empty(stream, kind)), |base| base.open(key))
+    }
+
     /// What the stream's events added up to.
     fn open(&self, key: Option<&DataKey>) -> Result<Fold, StoreError> {
         let Self { stream, kind, version, .. } = *self;
@@ -150,9 +194,6 @@ impl Identity {
         kind: StreamKind,
         key: Option<&DataKey>,
     ) -> Result<Fold, StoreError> {
-        match self.ports().retention.find_base(stream).await? {
-            Some(base) => base.open(key),
-            None => Ok(Fold::empty(stream, kind)),
-        }
+        StreamBase::beginning(self.ports().retention.find_base(stream).await?.as_ref(), stream, kind, key)
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{ArchivePlan, BasesHash, Horizon, StreamBase};
+use super::{ArchivePlan, BasesSum, Horizon, StreamBase, base::each_base};
 use crate::{
     event::Event,
     id::StreamId,
@@ -8,7 +8,7 @@ use crate::{
     port::{CheckpointSigner, FeedCursor, Retention, StoreError},
 };
 
-/// How many events or streams are read at once.
+/// How many events are read at once.
 const PAGE: usize = 500;
 
 /// A horizon that is to be put, with the bases that change with it.
@@ -18,18 +18,6 @@ pub struct NewHorizon {
     pub horizon: Horizon,
     /// Of the streams that lose events, in the order of their ids.
     pub bases: Vec<StreamBase>,
-}
-
-/// A hash over bases, however they come.
-#[derive(Default)]
-struct Sum(Option<BasesHash>, u64);
-
-impl Sum {
-    fn add(&mut self, base: &StreamBase) {
-        let Self(hash, streams) = self;
-        *hash = Some(hash.unwrap_or(BasesHash::NONE).then(&base.mark()));
-        *streams += 1;
-    }
 }
 
 impl Identity {
@@ -47,9 +35,8 @@ impl Identity {
             let fold = self.fold_stream(stream, event.stream_kind, event.version, key.as_ref()).await?;
             bases.push(StreamBase::at(&event, &fold, key.as_ref(), ports.entropy.as_ref()));
         }
-        let Sum(hash, streams) = sum(ports.retention.as_ref(), &bases).await?;
-        let hash = hash.unwrap_or(BasesHash::NONE);
-        let horizon = Horizon::sign(signer, &plan.tip, hash, streams, ports.clock.now());
+        let sum = sum(ports.retention.as_ref(), &bases).await?;
+        let horizon = Horizon::sign(signer, &plan.tip, sum, ports.clock.now());
         Ok(NewHorizon { horizon, bases })
     }
 
@@ -76,20 +63,16 @@ impl Identity {
 }
 
 /// Over the bases that there are, and those that take their place.
-async fn sum(retention: &dyn Retention, new: &[StreamBase]) -> Result<Sum, StoreError> {
-    let (mut sum, mut new, mut after) = (Sum::default(), new.iter().peekable(), None);
-    loop {
-        let page = retention.list_bases(after, PAGE).await?;
-        for old in &page {
-            after = Some(old.stream);
-            while let Some(before) = new.next_if(|base| base.stream < old.stream) {
-                sum.add(before);
-            }
-            sum.add(new.next_if(|base| base.stream == old.stream).unwrap_or(old));
+async fn sum(retention: &dyn Retention, new: &[StreamBase]) -> Result<BasesSum, StoreError> {
+    let (mut sum, mut new) = (BasesSum::NONE, new.iter().peekable());
+    each_base(retention, |old| {
+        while let Some(before) = new.next_if(|base| base.stream < old.stream) {
+            sum.add(&before.mark());
         }
-        if page.is_empty() {
-            new.for_each(|base| sum.add(base));
-            return Ok(sum);
-        }
-    }
+        sum.add(&new.next_if(|base| base.stream == old.stream).unwrap_or(old).mark());
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    new.for_each(|base| sum.add(&base.mark()));
+    Ok(sum)
 }

@@ -10,7 +10,8 @@ mod plan;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-pub use base::{BaseMark, BasesHash, StateHash, StreamBase};
+pub(crate) use base::each_base;
+pub use base::{BaseMark, BasesHash, BasesSum, StateHash, StreamBase};
 pub use draw::NewHorizon;
 pub use plan::{ArchivePlan, PlanError, oldest_kept, plan_archive};
 
@@ -58,18 +59,18 @@ pub enum HorizonFault {
 
 impl Horizon {
     /// Signs that the log up to a checkpoint is in archives.
-    pub fn sign(
-        signer: &dyn CheckpointSigner,
-        tip: &Tip,
-        bases: BasesHash,
-        streams: u64,
-        now: DateTime<Utc>,
-    ) -> Self {
+    pub fn sign(signer: &dyn CheckpointSigner, tip: &Tip, bases: BasesSum, now: DateTime<Utc>) -> Self {
+        let BasesSum { hash: bases, streams } = bases;
         let made_at = chrono::SubsecRound::trunc_subsecs(now, 6);
         let signature = Signature::new([0; 64]);
         let mut horizon = Self { tip: *tip, bases, streams, made_at, key_id: signer.key_id(), signature };
         horizon.signature = signer.sign(&horizon.to_signed_bytes());
         horizon
+    }
+
+    /// What it says of bases.
+    pub const fn sum(&self) -> BasesSum {
+        BasesSum { hash: self.bases, streams: self.streams }
     }
 
     /// Checks the signature.
@@ -106,7 +107,12 @@ mod tests {
     fn horizon() -> Horizon {
         let tip =
             Tip { number: 7, count: 9, cursor: FeedCursor { transaction: 3, position: 9 }, ..Tip::START };
-        Horizon::sign(&PlainKeys::new(1), &tip, BasesHash::NONE, 2, DateTime::UNIX_EPOCH)
+        Horizon::sign(
+            &PlainKeys::new(1),
+            &tip,
+            BasesSum { hash: BasesHash::NONE, streams: 2 },
+            DateTime::UNIX_EPOCH,
+        )
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     id::{StreamId, SubjectId},
     identity::Identity,
     port::{StoreError, StreamHead},
+    retention::StreamBase,
     seal::DataKey,
 };
 
@@ -151,7 +152,7 @@ impl Identity {
             Some(first) if from > archived + 1 => Auditor::before(first, from),
             _ => Auditor::default(),
         };
-        if let Some(base) = base.filter(|_| from == archived + 1) {
+        if let Some(base) = base.as_ref().filter(|_| from == archived + 1) {
             auditor.begin_at(&base.mark());
         }
         check.finding = events.iter().find_map(|event| {
@@ -175,15 +176,17 @@ impl Identity {
         // It is the earlier one.
         check.finding = finding.or(check.finding);
         if asked_from <= 1 {
-            self.check_all_snapshots(head, sound, key, &mut check).await?;
+            let beginning = StreamBase::beginning(base.as_ref(), stream, head.kind, key).ok();
+            self.check_all_snapshots(head, beginning, sound, key, &mut check).await?;
         }
         Ok(check)
     }
 
-    /// Compares each snapshot with what the events add up to; those beyond them with what the log says of it.
+    /// Compares each snapshot with what the events add up to, from where their fold begins; those beyond them with what the log says of it.
     async fn check_all_snapshots(
         &self,
         head: &StreamHead,
+        mut fold: Option<Fold>,
         events: &[Event],
         key: Option<&DataKey>,
         check: &mut StreamCheck,
@@ -193,7 +196,6 @@ impl Identity {
             snapshots.entry(snapshot.version).or_default().push(snapshot);
         }
         snapshots.retain(|at, _| *at > check.archived);
-        let mut fold = self.beginning_of(head.stream, head.kind, key).await.ok();
         for event in events {
             // What does not read is for whoever reads it to tell; its hash is right.
             fold = fold.and_then(|fold| fold.apply(event, key).ok());

@@ -14,7 +14,9 @@ use portcullis_domain::{
     id::{EventId, StreamId},
     port::{Checkpoints, Clock, DeadLetter, EventStore, FeedCursor, Retention, StoreError, Subscriptions},
     replay::{ReplayError, Swap},
-    retention::{ArchivePlan, Horizon, HorizonFault, PlanError, StreamBase, oldest_kept, plan_archive},
+    retention::{
+        ArchivePlan, BasesSum, Horizon, HorizonFault, PlanError, StreamBase, oldest_kept, plan_archive,
+    },
     seal::Sealed,
     stream::CHECKED,
     testing::PlainKeys,
@@ -321,7 +323,12 @@ async fn what_is_kept_of_archived_events_cannot_be_changed_unnoticed() {
         |horizon| horizon.as_mut().expect("there").streams += 1,
         |horizon| {
             let horizon = horizon.as_mut().expect("there");
-            *horizon = Horizon::sign(&PlainKeys::new(2), &horizon.tip, horizon.bases, 1, horizon.made_at);
+            *horizon = Horizon::sign(
+                &PlainKeys::new(2),
+                &horizon.tip,
+                BasesSum { streams: 1, ..horizon.sum() },
+                horizon.made_at,
+            );
         },
     ];
     for (number, horizon) in horizons.into_iter().enumerate() {
@@ -372,7 +379,7 @@ async fn the_horizon_names_its_checkpoint() {
         hash: Checkpoints::list(world.memory.as_ref(), 1, 1).await.expect("reads")[0].hash(),
         ..plan.tip
     };
-    let false_one = Horizon::sign(&keys(), &tip, new.horizon.bases, new.horizon.streams, world.clock.now());
+    let false_one = Horizon::sign(&keys(), &tip, new.horizon.sum(), world.clock.now());
     assert!(world.memory.put_horizon(&false_one, slice::from_ref(&new.bases[0])).await.expect("writes"));
     world.memory.drop_archived(usize::MAX).await.expect("drops");
     let verdict = world.audit(world.memory.as_ref()).await;

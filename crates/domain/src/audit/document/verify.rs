@@ -5,7 +5,7 @@ use crate::{
     audit::{AuditReport, Auditor, Cut, Finding},
     checkpoint::{CheckpointFinding, Tip},
     port::{CheckpointVerifier, SignatureError},
-    retention::{BasesHash, HorizonFault},
+    retention::{BasesSum, HorizonFault},
 };
 
 /// Checks an export, line by line, with nothing but the public keys that may have signed it. Keeps the newest hash of each stream, and what one
@@ -16,8 +16,8 @@ pub struct DocumentAuditor<'a> {
     header: Option<Header>,
     auditor: Auditor,
     tip: Tip,
-    /// How many bases were read, and a hash over them.
-    bases: (u64, BasesHash),
+    /// What the bases that were read add up to.
+    bases: BasesSum,
     line: u64,
 }
 
@@ -113,7 +113,7 @@ impl<'a> DocumentAuditor<'a> {
             header: None,
             auditor: Auditor::default(),
             tip: Tip::START,
-            bases: (0, BasesHash::NONE),
+            bases: BasesSum::NONE,
             line: 0,
         }
     }
@@ -127,11 +127,10 @@ impl<'a> DocumentAuditor<'a> {
             (Line::Header(header), None) => self.begin(*header),
             (Line::Header(_), Some(_)) | (_, None) => Err(DocumentFinding::Header { line }),
             (Line::Base(mark), Some(header)) => {
-                let (count, hash) = self.bases;
-                let horizon = header.horizon.as_ref().filter(|horizon| count < horizon.streams);
+                let horizon = header.horizon.as_ref().filter(|horizon| self.bases.streams < horizon.streams);
                 let horizon = horizon.ok_or(DocumentFinding::Misplaced { line, event })?;
-                self.bases = (count + 1, hash.then(&mark));
-                if self.bases.0 == horizon.streams && self.bases.1 != horizon.bases {
+                self.bases.add(&mark);
+                if self.bases.streams == horizon.streams && self.bases != horizon.sum() {
                     return Err(DocumentFinding::Horizon { line, fault: HorizonFault::Bases });
                 }
                 self.auditor.begin_at(&mark);
@@ -139,7 +138,7 @@ impl<'a> DocumentAuditor<'a> {
             }
             (Line::Checkpoint(signed), Some(header)) => {
                 let are_bases_missing =
-                    header.horizon.as_ref().is_some_and(|horizon| horizon.streams != self.bases.0);
+                    header.horizon.as_ref().is_some_and(|horizon| horizon.streams != self.bases.streams);
                 if are_bases_missing
                     || self.auditor.is_expecting()
                     || signed.checkpoint.number > header.checkpoint
