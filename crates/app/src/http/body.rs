@@ -52,9 +52,7 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
             check_content_type::<T>(request)?;
         }
         let object = if bytes.is_empty() { Map::new() } else { parse_object(&bytes)? };
-        check_shape::<T>(&object)?;
-        let parsed = T::parse_from_json(Some(object.into()));
-        parsed.map(Self).map_err(|_| Failure::new(Code::ValidationFailed).into())
+        Ok(Self(parse_shape(object)?))
     }
 }
 
@@ -88,10 +86,14 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for FormBody<T> {
             return Ok(Self(Body::<T>::from_request(request, body, options).await?.0));
         }
         let object = parse_form::<T>(&read(body.take()?).await?)?;
-        check_shape::<T>(&object)?;
-        let parsed = T::parse_from_json(Some(object.into()));
-        parsed.map(Self).map_err(|_| Failure::new(Code::ValidationFailed).into())
+        Ok(Self(parse_shape(object)?))
     }
+}
+
+/// What an object holds, once each of its fields was looked at.
+fn parse_shape<T: ParseFromJSON>(object: Map<String, Value>) -> Result<T, Failure> {
+    check_shape::<T>(&object)?;
+    T::parse_from_json(Some(object.into())).map_err(|_| Failure::new(Code::ValidationFailed))
 }
 
 /// The known fields of a form, each given once at most.
