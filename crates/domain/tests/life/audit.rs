@@ -7,14 +7,15 @@ use std::sync::{
 
 use portcullis_domain::{
     audit::{AuditError, AuditReport, Evidence, Finding, Reason, verify_log},
-    commit::{Commit, CommitError, Committed},
-    event::{Event, StreamKind, Version},
-    id::StreamId,
-    port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
+    event::{Event, StreamKind},
+    port::{EventStore, FeedCursor, FeedItem, StreamHead},
 };
 use portcullis_memory::Memory;
 
-use crate::world::World;
+use crate::{
+    relay::{Change, Relay},
+    world::World,
+};
 
 async fn audit(store: &dyn EventStore) -> Result<AuditReport, AuditError> {
     verify_log(store, Evidence::default()).await
@@ -38,7 +39,7 @@ async fn a_head_that_was_set_back_or_renamed_is_found() {
     let set_back = StreamHead { version: 1, hash: first.hash, ..head };
     let renamed = StreamHead { kind: StreamKind::Company, ..head };
     for lie in [set_back, renamed] {
-        let store = Partial { lie: Some(lie), ..Partial::of(&world.memory) };
+        let store = Partial { lie: Some(lie), ..Partial::default() }.of(&world.memory);
         assert!(matches!(audit(&store).await, Err(AuditError::Broken(_))), "{lie:?}");
     }
 }
@@ -47,7 +48,7 @@ async fn a_head_that_was_set_back_or_renamed_is_found() {
 async fn events_that_are_settled_a_little_later_are_waited_for() {
     let world = World::open();
     world.signed_in().await;
-    let store = Partial { unsettled_reads: AtomicU32::new(5), ..Partial::of(&world.memory) };
+    let store = Partial { unsettled_reads: AtomicU32::new(5), ..Partial::default() }.of(&world.memory);
     assert_eq!(audit(&store).await.expect("intact").events, 2);
 }
 
@@ -56,7 +57,7 @@ async fn events_that_are_not_settled_are_told_as_that_and_not_as_missing() {
     let world = World::open();
     world.signed_in().await;
     let stream = world.log().await[0].stream;
-    let store = Partial { unsettled_reads: AtomicU32::new(u32::MAX), ..Partial::of(&world.memory) };
+    let store = Partial { unsettled_reads: AtomicU32::new(u32::MAX), ..Partial::default() }.of(&world.memory);
     let error = audit(&store).await.expect_err("not known yet");
     assert!(matches!(error, AuditError::Unsettled { stream: of } if of == stream), "{error}");
 }
@@ -67,16 +68,16 @@ async fn what_is_neither_in_the_feed_nor_on_its_stream_is_missing() {
     world.signed_in().await;
     let stream = world.log().await[0].stream;
     let unsettled_reads = AtomicU32::new(u32::MAX);
-    let store = Partial { unsettled_reads, is_cut: true, ..Partial::of(&world.memory) };
+    let store = Partial { unsettled_reads, is_cut: true, ..Partial::default() }.of(&world.memory);
     let error = audit(&store).await.expect_err("found");
     let finding = Finding { stream, version: 2, event: None, reason: Reason::Head };
     assert!(matches!(&error, AuditError::Broken(found) if *found == finding), "{error}");
 }
 
-/// The memory store, but for one head, or the newest event.
+/// Withholds one head, or the newest event.
+#[derive(Default)]
 struct Partial {
-    memory: Arc<Memory>,
-    /// What it says of this head's stream.
+    /// What is said of this head's stream.
     lie: Option<StreamHead>,
     /// How often the feed is read before it gives what comes after the first event.
     unsettled_reads: AtomicU32,
@@ -85,57 +86,28 @@ struct Partial {
 }
 
 impl Partial {
-    fn of(memory: &Arc<Memory>) -> Self {
-        Self { memory: Arc::clone(memory), lie: None, unsettled_reads: AtomicU32::new(0), is_cut: false }
-    }
-
-    fn told(&self, head: StreamHead) -> StreamHead {
-        self.lie.filter(|lie| lie.stream == head.stream).unwrap_or(head)
+    fn of(self, memory: &Arc<Memory>) -> Relay<Self> {
+        Relay { inner: Arc::<Memory>::clone(memory), change: Arc::new(self) }
     }
 }
 
-#[async_trait::async_trait]
-impl EventStore for Partial {
-    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        self.memory.commit(commit).await
-    }
-
-    async fn read_stream(
-        &self,
-        stream: StreamId,
-        after: Version,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        let mut events = self.memory.read_stream(stream, after, limit).await?;
+impl Change for Partial {
+    fn events(&self, mut events: Vec<Event>) -> Vec<Event> {
         if self.is_cut {
             events.pop();
         }
-        Ok(events)
+        events
     }
 
-    async fn head(&self, stream: StreamId) -> Result<Option<StreamHead>, StoreError> {
-        Ok(self.memory.head(stream).await?.map(|head| self.told(head)))
+    fn head(&self, head: StreamHead) -> StreamHead {
+        self.lie.filter(|lie| lie.stream == head.stream).unwrap_or(head)
     }
 
-    async fn list_heads(&self, after: Option<StreamId>, limit: usize) -> Result<Vec<StreamHead>, StoreError> {
-        let heads = self.memory.list_heads(after, limit).await?;
-        Ok(heads.into_iter().map(|head| self.told(head)).collect())
-    }
-
-    async fn read_feed(&self, after: FeedCursor, limit: usize) -> Result<Vec<FeedItem>, StoreError> {
-        let mut items = self.memory.read_feed(after, limit).await?;
+    fn feed(&self, after: FeedCursor, mut items: Vec<FeedItem>) -> Vec<FeedItem> {
         let is_unsettled = |reads: u32| reads.checked_sub(1);
         if self.unsettled_reads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_unsettled).is_ok() {
             items.truncate(usize::from(after == FeedCursor::START));
         }
-        Ok(items)
-    }
-
-    async fn wait(&self, after: FeedCursor) -> Result<(), StoreError> {
-        self.memory.wait(after).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.memory.ping().await
+        items
     }
 }

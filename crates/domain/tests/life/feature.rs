@@ -7,66 +7,38 @@ use std::sync::{
 
 use async_trait::async_trait;
 use portcullis_domain::{
-    Ports,
     api_key::{ApiKeyCaller, IssueApiKey, IssueApiKeyInput},
     caller::{Caller, Role},
-    commit::{Commit, CommitError, Committed},
-    event::{Event, StreamKind, Version},
+    commit::CommitError,
+    event::StreamKind,
     feature::{
         AccessFeatureError, AccessRefused, FeatureEvent, FeatureUpdate, RegisterFeature,
         RegisterFeatureError, RegisterFeatureInput, UsageTotal, Verdict,
     },
-    id::StreamId,
-    port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
+    port::StoreError,
     value::Secret,
 };
 
-use crate::world::World;
+use crate::{
+    relay::{Change, world_with},
+    world::World,
+};
 
-/// A store that counts its commits, and is away when it is told to be.
+/// Counts commits, and lets none pass while it is told so.
+#[derive(Default)]
 struct Counting {
-    inner: Arc<dyn EventStore>,
     commits: AtomicUsize,
     is_away: AtomicBool,
 }
 
 #[async_trait]
-impl EventStore for Counting {
-    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+impl Change for Counting {
+    async fn before_commit(&self) -> Result<(), CommitError> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         if self.is_away.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("it is away").into());
         }
-        self.inner.commit(commit).await
-    }
-
-    async fn read_stream(
-        &self,
-        stream: StreamId,
-        after: Version,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        self.inner.read_stream(stream, after, limit).await
-    }
-
-    async fn head(&self, stream: StreamId) -> Result<Option<StreamHead>, StoreError> {
-        self.inner.head(stream).await
-    }
-
-    async fn list_heads(&self, after: Option<StreamId>, limit: usize) -> Result<Vec<StreamHead>, StoreError> {
-        self.inner.list_heads(after, limit).await
-    }
-
-    async fn read_feed(&self, after: FeedCursor, limit: usize) -> Result<Vec<FeedItem>, StoreError> {
-        self.inner.read_feed(after, limit).await
-    }
-
-    async fn wait(&self, after: FeedCursor) -> Result<(), StoreError> {
-        self.inner.wait(after).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.inner.ping().await
+        Ok(())
     }
 }
 
@@ -81,17 +53,7 @@ struct Place {
 impl Place {
     /// With the feature `reports`, and somebody who has a key for it.
     async fn new() -> Self {
-        let mut store = None;
-        let world = World::with(World::trusting(), |ports| {
-            let counting = Counting {
-                inner: ports.events,
-                commits: AtomicUsize::new(0),
-                is_away: AtomicBool::new(false),
-            };
-            let counting = Arc::new(counting);
-            store = Some(Arc::clone(&counting));
-            Ports { events: counting, ..ports }
-        });
+        let (world, store) = world_with(World::trusting(), Counting::default());
         let admin = world.official("root@example.com", Role::Admin).await;
         let (_, jane) = world.signed_in().await;
         let input = IssueApiKeyInput {
@@ -103,7 +65,7 @@ impl Place {
         let issued = world.identity.issue_api_key(&jane, &command, &world.origin).await.expect("issues");
         let shown = Secret::new(issued.text.expose());
         let key = world.identity.authenticate_api_key(&shown).await.expect("is good");
-        let place = Self { world, store: store.expect("made above"), admin, jane, key };
+        let place = Self { world, store, admin, jane, key };
         place.register("reports").await.expect("registers");
         place.world.identity.flush_usage().await.expect("flushes");
         place

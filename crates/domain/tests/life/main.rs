@@ -8,6 +8,7 @@ mod feature;
 mod long_stream;
 mod meeting;
 mod privacy;
+mod relay;
 mod retention;
 mod session;
 mod stream;
