@@ -57,6 +57,14 @@ live feeds="1000":
 long-stream events="100000":
     LONG_STREAM={{ events }} cargo test --release -p portcullis-domain --all-features --test life long_stream -- --nocapture
 
+# Make so many tokens good and bad, and compare what the service, its introspection and portcullis-verify say of them
+agreement tokens="10000":
+    AGREEMENT_TOKENS={{ tokens }} cargo test -p portcullis-cli --test e2e agreement:: -- --nocapture --test-threads 1
+
+# Draw so many runs of what people do to their sessions, on each store, and compare what comes of them with a model; needs `just up`
+session-rules runs="1000":
+    SESSION_RULES_RUNS={{ runs }} cargo test -p portcullis-memory -p portcullis-sqlite -p portcullis-postgres --test contract sessions_and_their
+
 # Format the code
 format:
     cargo fmt --all

@@ -7,6 +7,7 @@ mod stack;
 
 mod account;
 mod admin;
+mod agreement;
 mod api_key;
 mod audit;
 mod chaos;
@@ -40,4 +41,5 @@ mod slow_reader;
 mod stream;
 mod timing;
 mod upkeep;
+mod verify;
 mod walkthrough;

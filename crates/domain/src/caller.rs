@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::{
@@ -133,6 +133,15 @@ named! {
         FeatureManage = "feature:manage",
         /// Ask what a token is.
         TokenIntrospect = "token:introspect",
+    }
+}
+
+impl Permission {
+    /// Reads a list of names as a token has it, for `#[serde(deserialize_with)]`. A name that is not known here is left out: a newer
+    /// replica may know more, nobody here asks for a permission of that name, and leaving it out can only allow less.
+    pub fn deserialize_known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Self>, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        Ok(names.iter().filter_map(|name| Self::from_name(name)).collect())
     }
 }
 

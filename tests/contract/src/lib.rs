@@ -19,6 +19,7 @@ mod list;
 mod race;
 mod run;
 mod sample;
+mod session_rules;
 mod span;
 
 pub use harness::{
@@ -32,3 +33,15 @@ pub use list::{
     retention, session_cache, sessions, signing_keys, streams, subject_keys, subscriptions, tokens, users,
 };
 pub use run::run;
+pub use session_rules::session_rules;
+
+/// Makes a test of the rules of sessions, drawn at random and compared with a model, on a store: called with its [`StoreHarness`].
+#[macro_export]
+macro_rules! session_rules {
+    ($harness:ty) => {
+        #[test]
+        fn sessions_and_their_refresh_tokens_keep_the_rules_whatever_happens() {
+            $crate::session_rules::<$harness>();
+        }
+    };
+}

@@ -3,7 +3,7 @@ use std::fmt;
 use blake2::{Blake2b, Digest as _, digest::consts::U33};
 use chrono::{DateTime, Utc};
 use data_encoding::BASE64URL_NOPAD;
-use ed25519_compact::{KeyPair, Seed};
+use ed25519_compact::{KeyPair, PublicKey, Seed};
 use p256::ecdsa::{
     self,
     signature::{Signer as _, Verifier as _},
@@ -17,6 +17,8 @@ use zeroize::Zeroize;
 const SEED: usize = 32;
 /// What the P-256 key is derived for: nothing else is derived of the same bytes under this name.
 const ES256_CONTEXT: &[u8] = b"portcullis es256 signing key v1";
+/// What a point of P-256 begins with before its two coordinates of 32 bytes (SEC 1 §2.3.3).
+const UNCOMPRESSED: u8 = 4;
 
 /// How access tokens are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,22 +65,46 @@ pub struct PublicJwk {
     pub not_after: Option<DateTime<Utc>>,
 }
 
+/// A public key cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PublicJwkError {
+    /// Its coordinates are no point of its curve.
+    #[error("the key {0:?} is none")]
+    Key(String),
+    /// It goes by a name that is another key's.
+    #[error("the key {0:?} is another one than its name says")]
+    Name(String),
+}
+
 /// What a signing key's material makes.
 pub(crate) struct Key {
     epoch: u32,
     pub(crate) state: KeyState,
+    pub(crate) verifying: VerifyingKey,
+    pair: Pair,
+}
+
+/// Its public half: all that verifying takes.
+#[derive(Clone)]
+pub(crate) struct VerifyingKey {
     /// From when on it verifies no access token.
     pub(crate) until: Option<DateTime<Utc>>,
     pub(crate) kid: String,
     /// The first part of every token that this key signs.
     pub(crate) header: String,
-    pair: Pair,
+    point: Point,
 }
 
 /// Boxed: the tables of a P-256 key are long.
 enum Pair {
     Ed25519(Box<KeyPair>),
     P256(Box<ecdsa::SigningKey>),
+}
+
+#[derive(Clone)]
+enum Point {
+    Ed25519(PublicKey),
+    P256(Box<ecdsa::VerifyingKey>),
 }
 
 impl Key {
@@ -89,16 +115,8 @@ impl Key {
             Algorithm::Es256 => p256(&ring_key.key).map(Pair::P256),
         };
         let pair = pair.ok_or(weak)?;
-        let kid = pair.id();
-        let header = format!(r#"{{"typ":"at+jwt","alg":"{}","kid":"{kid}"}}"#, algorithm.as_str());
-        Ok(Self {
-            epoch: ring_key.key.epoch(),
-            state: ring_key.state,
-            until: ring_key.access_until,
-            kid,
-            header: BASE64URL_NOPAD.encode(header.as_bytes()),
-            pair,
-        })
+        let verifying = VerifyingKey::new(pair.point(), ring_key.access_until);
+        Ok(Self { epoch: ring_key.key.epoch(), state: ring_key.state, verifying, pair })
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
@@ -110,33 +128,69 @@ impl Key {
             }
         }
     }
+}
+
+impl Pair {
+    fn point(&self) -> Point {
+        match self {
+            Self::Ed25519(pair) => Point::Ed25519(pair.pk),
+            Self::P256(key) => Point::P256(Box::new(*key.verifying_key())),
+        }
+    }
+}
+
+impl VerifyingKey {
+    fn new(point: Point, until: Option<DateTime<Utc>>) -> Self {
+        let (kid, algorithm) = (point.id(), point.coordinates().0.as_str());
+        let header = format!(r#"{{"typ":"at+jwt","alg":"{algorithm}","kid":"{kid}"}}"#);
+        Self { until, kid, header: BASE64URL_NOPAD.encode(header.as_bytes()), point }
+    }
+
+    /// Of a key as it is published. Its name must be the one that follows from it.
+    pub(crate) fn parse(jwk: &PublicJwk) -> Result<Self, PublicJwkError> {
+        let point = Point::parse(jwk).ok_or_else(|| PublicJwkError::Key(jwk.kid.clone()))?;
+        let key = Self::new(point, jwk.not_after);
+        if key.kid == jwk.kid { Ok(key) } else { Err(PublicJwkError::Name(jwk.kid.clone())) }
+    }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        match &self.pair {
-            Pair::Ed25519(pair) => ed25519_compact::Signature::from_slice(signature)
-                .is_ok_and(|signature| pair.pk.verify(message, &signature).is_ok()),
-            Pair::P256(key) => ecdsa::Signature::from_slice(signature).is_ok_and(|signature| {
+        match &self.point {
+            Point::Ed25519(key) => ed25519_compact::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+            Point::P256(key) => ecdsa::Signature::from_slice(signature).is_ok_and(|signature| {
                 // Of the two signatures that ECDSA makes equally good one is ours: no second text is the same token.
-                signature == signature.normalize_s()
-                    && key.verifying_key().verify(message, &signature).is_ok()
+                signature == signature.normalize_s() && key.verify(message, &signature).is_ok()
             }),
         }
     }
 
     pub(crate) fn to_public(&self) -> PublicJwk {
-        let (algorithm, x, y) = self.pair.public();
+        let (algorithm, x, y) = self.point.coordinates();
         PublicJwk { kid: self.kid.clone(), algorithm, x, y, not_after: self.until }
     }
 }
 
-impl Pair {
+impl Point {
+    fn parse(jwk: &PublicJwk) -> Option<Self> {
+        let decode = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+        let x = decode(&jwk.x)?;
+        match (jwk.algorithm, &jwk.y) {
+            (Algorithm::EdDsa, None) => PublicKey::from_slice(&x).ok().map(Self::Ed25519),
+            (Algorithm::Es256, Some(y)) => {
+                let y = decode(y)?;
+                let point = [&[UNCOMPRESSED][..], &x, &y].concat();
+                ecdsa::VerifyingKey::from_sec1_bytes(&point).ok().map(Box::new).map(Self::P256)
+            }
+            (Algorithm::EdDsa, Some(_)) | (Algorithm::Es256, None) => None,
+        }
+    }
+
     /// The public key: of P-256 both coordinates.
-    fn public(&self) -> (Algorithm, String, Option<String>) {
+    fn coordinates(&self) -> (Algorithm, String, Option<String>) {
         match self {
-            Self::Ed25519(pair) => (Algorithm::EdDsa, BASE64URL_NOPAD.encode(pair.pk.as_ref()), None),
+            Self::Ed25519(key) => (Algorithm::EdDsa, BASE64URL_NOPAD.encode(key.as_ref()), None),
             Self::P256(key) => {
-                // 4, then two coordinates of 32 bytes (SEC 1 §2.3.3).
-                let point = key.verifying_key().to_sec1_point(false);
+                let point = key.to_sec1_point(false);
                 let (x, y) = point.as_bytes()[1..].split_at(32);
                 (Algorithm::Es256, BASE64URL_NOPAD.encode(x), Some(BASE64URL_NOPAD.encode(y)))
             }
@@ -144,7 +198,7 @@ impl Pair {
     }
 
     fn id(&self) -> String {
-        match self.public() {
+        match self.coordinates() {
             (_, x, None) => paserk_id(&x),
             (_, x, Some(y)) => {
                 let thumbprint = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
@@ -195,5 +249,14 @@ impl Drop for Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key(epoch {}, ***)", self.epoch)
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("kid", &self.kid)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,8 @@
 mod claims;
 mod key;
 mod token;
+mod verifier;
 
-pub use key::{Algorithm, KeyError, PublicJwk};
+pub use key::{Algorithm, KeyError, PublicJwk, PublicJwkError};
 pub use token::{Jwt, JwtError};
+pub use verifier::JwtVerifier;

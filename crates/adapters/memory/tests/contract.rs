@@ -247,6 +247,7 @@ portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
 portcullis_contract::replays_contract!(Store);
 portcullis_contract::retention_contract!(Store);
+portcullis_contract::session_rules!(Store);
 portcullis_contract::tokens_contract!(Handles);
 portcullis_contract::password_hasher_contract!(Hasher);
 portcullis_contract::mailer_contract!(Mailbox);

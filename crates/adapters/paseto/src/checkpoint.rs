@@ -33,12 +33,18 @@ pub struct PublicCheckpointKeys(Vec<(PublicKey, Ed25519)>);
 #[error("not a public key (k4.public.…): {0:?}")]
 pub struct PublicKeyError(String);
 
+impl PublicKeyError {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl CheckpointKeys {
     /// Signs with `signing`; checks with it and with all others, retired ones too, which are still needed for what they signed.
     pub fn new(signing: &SigningKey, all: &[SigningKey]) -> Result<Self, KeyError> {
         let signing = Key::new(signing)?;
         let keys = all.iter().map(Key::new).collect::<Result<Vec<_>, _>>()?;
-        let known = std::iter::once(&signing).chain(&keys).map(|key| known(&key.public)).collect();
+        let known = std::iter::once(&signing).chain(&keys).map(|key| known(&key.verifying.public)).collect();
         Ok(Self { signing, known: PublicCheckpointKeys(known).unique() })
     }
 }
@@ -47,8 +53,7 @@ impl PublicCheckpointKeys {
     /// Of keys in their text form, PASERK `k4.public`.
     pub fn parse<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<Self, PublicKeyError> {
         let parse = |text: &str| {
-            let key =
-                AsymmetricPublicKey::<V4>::try_from(text).map_err(|_| PublicKeyError(text.to_owned()))?;
+            let key = AsymmetricPublicKey::<V4>::try_from(text).map_err(|_| PublicKeyError::new(text))?;
             Ok(known(&key))
         };
         Ok(Self(keys.into_iter().map(parse).collect::<Result<_, _>>()?).unique())
@@ -74,7 +79,7 @@ fn paserk(key: &dyn FormatAsPaserk) -> String {
 
 impl CheckpointSigner for CheckpointKeys {
     fn key_id(&self) -> String {
-        paserk(&Id::from(&self.signing.public))
+        paserk(&Id::from(&self.signing.verifying.public))
     }
 
     fn sign(&self, bytes: &[u8]) -> Signature {

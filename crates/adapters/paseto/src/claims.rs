@@ -30,7 +30,8 @@ pub(crate) struct Access {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cid: Option<CompanyId>,
     role: Role,
-    perms: Vec<String>,
+    #[serde(deserialize_with = "Permission::deserialize_known")]
+    perms: Vec<Permission>,
 }
 
 /// A refresh token's claims.
@@ -65,12 +66,11 @@ impl Access {
             sid: claims.session,
             cid: claims.company,
             role: claims.role,
-            perms: claims.permissions.iter().map(|permission| permission.as_str().to_owned()).collect(),
+            perms: claims.permissions.clone(),
         }
     }
 
-    /// A permission that this replica does not know is left out: it asks for none by that name, and leaving it out can only
-    /// allow less. A role it does not know has already failed to parse, since nothing safe could stand in for it.
+    /// A role that this replica does not know has already failed to parse, since nothing safe could stand in for it.
     pub(crate) fn into_domain(self) -> AccessClaims {
         AccessClaims {
             token: self.jti,
@@ -78,7 +78,7 @@ impl Access {
             session: self.sid,
             company: self.cid,
             role: self.role,
-            permissions: self.perms.iter().filter_map(|name| Permission::from_name(name)).collect(),
+            permissions: self.perms,
             issued_at: self.bounds.iat,
             expires_at: self.bounds.exp,
         }

@@ -11,6 +11,8 @@ use portcullis_domain::key_ring::{KeyState, RingKey, SigningKey};
 use thiserror::Error;
 use zeroize::Zeroize;
 
+use crate::checkpoint::PublicKeyError;
+
 /// How the 64 bytes of a signing key are shared out: this many for the signatures, as many for the encryption.
 const HALF: usize = 32;
 
@@ -46,17 +48,35 @@ pub struct PublicKey {
 pub(crate) struct Key {
     pub(crate) epoch: u32,
     pub(crate) state: KeyState,
-    /// From when on it verifies no access token.
-    pub(crate) access_until: Option<DateTime<Utc>>,
     /// From when on it verifies no refresh token.
     pub(crate) refresh_until: Option<DateTime<Utc>>,
-    pub(crate) public: AsymmetricPublicKey<V4>,
+    pub(crate) verifying: VerifyingKey,
     pub(crate) secret: AsymmetricSecretKey<V4>,
     pub(crate) local: SymmetricKey<V4>,
-    /// The footer of every access token that this key signs.
-    pub(crate) access_footer: String,
     /// The footer of every refresh token that this key encrypts.
     pub(crate) refresh_footer: String,
+}
+
+/// The public half: all that verifying access tokens takes.
+#[derive(Clone, Debug)]
+pub(crate) struct VerifyingKey {
+    pub(crate) public: AsymmetricPublicKey<V4>,
+    /// The footer of every access token that this key signs.
+    pub(crate) footer: String,
+    /// From when on it verifies no access token.
+    pub(crate) until: Option<DateTime<Utc>>,
+}
+
+impl VerifyingKey {
+    fn new(public: AsymmetricPublicKey<V4>, until: Option<DateTime<Utc>>) -> Self {
+        Self { footer: footer(&Id::from(&public)), public, until }
+    }
+
+    /// Of a key as it is published, as PASERK.
+    pub(crate) fn parse(paserk: &str, until: Option<DateTime<Utc>>) -> Result<Self, PublicKeyError> {
+        let public = AsymmetricPublicKey::<V4>::try_from(paserk);
+        public.map(|public| Self::new(public, until)).map_err(|_| PublicKeyError::new(paserk))
+    }
 }
 
 impl Key {
@@ -77,11 +97,9 @@ impl Key {
         Ok(Self {
             epoch: key.epoch(),
             state: KeyState::Active,
-            access_until: None,
             refresh_until: None,
-            access_footer: footer(&Id::from(&public)),
             refresh_footer: footer(&Id::from(&local)),
-            public,
+            verifying: VerifyingKey::new(public, None),
             secret,
             local,
         })
@@ -90,17 +108,19 @@ impl Key {
     /// With its place in the ring.
     pub(crate) fn of_ring(key: &RingKey) -> Result<Self, KeyError> {
         let RingKey { state, access_until, refresh_until, .. } = *key;
-        Ok(Self { state, access_until, refresh_until, ..Self::new(&key.key)? })
+        let mut made = Self::new(&key.key)?;
+        made.verifying.until = access_until;
+        Ok(Self { state, refresh_until, ..made })
     }
 
     pub(crate) fn to_public(&self) -> PublicKey {
         PublicKey {
-            id: paserk(&Id::from(&self.public)),
-            paserk: paserk(&self.public),
-            bytes: self.public.as_bytes().try_into().expect("an Ed25519 public key has 32 bytes"),
+            id: paserk(&Id::from(&self.verifying.public)),
+            paserk: paserk(&self.verifying.public),
+            bytes: self.verifying.public.as_bytes().try_into().expect("an Ed25519 public key has 32 bytes"),
             epoch: self.epoch,
             state: self.state,
-            not_after: self.access_until,
+            not_after: self.verifying.until,
         }
     }
 }
@@ -146,7 +166,7 @@ mod tests {
         let one = made(1, material).expect("a key");
         material[HALF..].fill(2);
         let other = made(1, material).expect("a key");
-        assert_eq!(one.public, other.public);
+        assert_eq!(one.verifying.public, other.verifying.public);
         assert_ne!(one.local, other.local);
     }
 
@@ -162,7 +182,7 @@ mod tests {
         let mut material = [7; 64];
         material[..HALF].copy_from_slice(&seed);
         let key = made(1, material).expect("a key");
-        assert_eq!(key.public.as_bytes(), public);
+        assert_eq!(key.verifying.public.as_bytes(), public);
     }
 
     #[test]

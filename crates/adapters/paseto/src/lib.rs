@@ -12,7 +12,9 @@ mod checkpoint;
 mod claims;
 mod key;
 mod token;
+mod verifier;
 
 pub use checkpoint::{CheckpointKeys, PublicCheckpointKeys, PublicKeyError};
 pub use key::{KeyError, PublicKey};
 pub use token::{Paseto, PasetoError};
+pub use verifier::PasetoVerifier;

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use pasetors::{
     token::UntrustedToken,
     version4::{LocalToken, PublicToken, V4},
@@ -14,20 +14,16 @@ use portcullis_domain::{
     port::{AccessClaims, RefreshClaims, TokenError, Tokens},
     value::Secret,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
+    checkpoint::PublicKeyError,
     claims::{Access, Bounds, Refresh},
-    key::{Key, KeyError, PublicKey},
+    key::{Key, KeyError, PublicKey, VerifyingKey},
+    verifier::{MAX_NAME_LENGTH, Rules, find, invalid, names_unknown_key, read, untrusted},
 };
 
-/// Longer texts are no tokens of ours and are not looked at. The longest that can be issued has about 2,100 bytes.
-const MAX_TOKEN_LENGTH: usize = 4096;
-/// Keeps tokens short enough to fit [`MAX_TOKEN_LENGTH`], and headers that carry them short enough for any proxy.
-const MAX_NAME_LENGTH: usize = 256;
-/// By how much the clock of the replica that issued a token may be ahead of this one's, unless that is set otherwise.
-const CLOCK_LEEWAY: TimeDelta = TimeDelta::seconds(5);
 /// Authenticated with every refresh token but not in it: should another kind of `v4.local` token ever be made with the same
 /// key, neither is taken for the other.
 const REFRESH_PURPOSE: &[u8] = b"portcullis refresh token v1";
@@ -36,9 +32,7 @@ const REFRESH_PURPOSE: &[u8] = b"portcullis refresh token v1";
 /// signed has expired.
 pub struct Paseto {
     keys: RwLock<Keys>,
-    issuer: String,
-    audience: String,
-    clock_leeway: TimeDelta,
+    rules: Rules,
 }
 
 /// The keys of a ring.
@@ -50,8 +44,8 @@ struct Keys {
     active: usize,
 }
 
-/// Tokens cannot be made of these keys and names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// Tokens cannot be made or checked with these keys and names.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PasetoError {
     /// There is nothing to sign with.
     #[error("there is no signing key")]
@@ -65,6 +59,9 @@ pub enum PasetoError {
     /// The audience would not fit a token.
     #[error("the token audience must be 1 to {MAX_NAME_LENGTH} bytes without control characters")]
     Audience,
+    /// A published key is unfit.
+    #[error(transparent)]
+    PublicKey(#[from] PublicKeyError),
 }
 
 impl Paseto {
@@ -74,15 +71,9 @@ impl Paseto {
         issuer: impl Into<String>,
         audience: impl Into<String>,
     ) -> Result<Self, PasetoError> {
-        let (issuer, audience) = (issuer.into(), audience.into());
-        if !is_name(&issuer) {
-            return Err(PasetoError::Issuer);
-        }
-        if !is_name(&audience) {
-            return Err(PasetoError::Audience);
-        }
+        let rules = Rules::new(issuer.into(), audience.into())?;
         let keys = RwLock::new(Keys::new(ring)?);
-        Ok(Self { keys, issuer, audience, clock_leeway: CLOCK_LEEWAY })
+        Ok(Self { keys, rules })
     }
 
     /// Puts another ring's keys in place of those there are, all at once.
@@ -97,7 +88,7 @@ impl Paseto {
     /// lengthens no token's life.
     #[must_use]
     pub fn with_clock_leeway(mut self, leeway: Duration) -> Self {
-        self.clock_leeway = TimeDelta::from_std(leeway).unwrap_or(TimeDelta::MAX);
+        self.rules.set_clock_leeway(leeway);
         self
     }
 
@@ -109,12 +100,10 @@ impl Paseto {
     /// Whether a token has the form of ours and names none of the keys. Says nothing of its worth.
     pub fn names_unknown_key(&self, token: &Secret) -> bool {
         let keys = self.keys();
-        let is_unknown = |footer: fn(&Key) -> &String, bytes: &[u8]| find(&keys.all, footer, bytes).is_err();
-        if let Ok(token) = untrusted::<UntrustedToken<pasetors::Public, V4>>(token) {
-            return is_unknown(|key| &key.access_footer, token.untrusted_footer());
-        }
-        untrusted::<UntrustedToken<pasetors::Local, V4>>(token)
-            .is_ok_and(|token| is_unknown(|key| &key.refresh_footer, token.untrusted_footer()))
+        names_unknown_key(keys.verifying(), token)
+            || untrusted::<UntrustedToken<pasetors::Local, V4>>(token).is_ok_and(|token| {
+                find(keys.all.iter(), |key| &key.refresh_footer, token.untrusted_footer()).is_err()
+            })
     }
 
     fn keys(&self) -> Keys {
@@ -122,19 +111,7 @@ impl Paseto {
     }
 
     fn bounds(&self, issued_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> Bounds {
-        Bounds::new(&self.issuer, &self.audience, issued_at, expires_at)
-    }
-
-    /// Checks what an authentic token says of itself. `Expired` comes last: only a token that was good once is called that.
-    fn check(&self, bounds: &Bounds, now: DateTime<Utc>) -> Result<(), TokenError> {
-        if bounds.iss != self.issuer || bounds.aud != self.audience {
-            return Err(TokenError::Invalid);
-        }
-        let latest = now.checked_add_signed(self.clock_leeway).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        if bounds.iat > latest || bounds.nbf > latest {
-            return Err(TokenError::Invalid);
-        }
-        if now >= bounds.exp { Err(TokenError::Expired) } else { Ok(()) }
+        Bounds::new(&self.rules.issuer, &self.rules.audience, issued_at, expires_at)
     }
 }
 
@@ -148,11 +125,10 @@ impl Keys {
     fn active(&self) -> &Key {
         &self.all[self.active]
     }
-}
 
-/// What a retired key signed has expired by then. What has not, says so with a key that was stolen.
-fn check_key(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<(), TokenError> {
-    if until.is_some_and(|until| now >= until) { Err(TokenError::Invalid) } else { Ok(()) }
+    fn verifying(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.all.iter().map(|key| &key.verifying)
+    }
 }
 
 impl Tokens for Paseto {
@@ -160,20 +136,12 @@ impl Tokens for Paseto {
         let keys = self.keys();
         let key = keys.active();
         let payload = payload(&Access::new(self.bounds(claims.issued_at, claims.expires_at), claims));
-        let token = PublicToken::sign(&key.secret, &payload, Some(key.access_footer.as_bytes()), None);
+        let token = PublicToken::sign(&key.secret, &payload, Some(key.verifying.footer.as_bytes()), None);
         Secret::new(token.expect("a checked key signs any payload"))
     }
 
     fn verify_access(&self, token: &Secret, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
-        let token: UntrustedToken<pasetors::Public, V4> = untrusted(token)?;
-        let keys = self.keys();
-        let key = find(&keys.all, |key| &key.access_footer, token.untrusted_footer())?;
-        let footer = Some(key.access_footer.as_bytes());
-        let trusted = PublicToken::verify(&key.public, &token, footer, None).map_err(invalid)?;
-        let claims: Access = read(trusted.payload())?;
-        self.check(&claims.bounds, now)?;
-        check_key(key.access_until, now)?;
-        Ok(claims.into_domain())
+        self.rules.verify(self.keys().verifying(), token, now)
     }
 
     /// The nonce is the PASETO library's own, from the operating system: the library takes none from outside.
@@ -189,13 +157,12 @@ impl Tokens for Paseto {
     fn verify_refresh(&self, token: &Secret, now: DateTime<Utc>) -> Result<RefreshClaims, TokenError> {
         let token: UntrustedToken<pasetors::Local, V4> = untrusted(token)?;
         let keys = self.keys();
-        let key = find(&keys.all, |key| &key.refresh_footer, token.untrusted_footer())?;
+        let key = find(keys.all.iter(), |key| &key.refresh_footer, token.untrusted_footer())?;
         let footer = Some(key.refresh_footer.as_bytes());
         let trusted =
             LocalToken::decrypt(&key.local, &token, footer, Some(REFRESH_PURPOSE)).map_err(invalid)?;
         let claims: Refresh = read(trusted.payload())?;
-        self.check(&claims.bounds, now)?;
-        check_key(key.refresh_until, now)?;
+        self.rules.check(&claims.bounds, key.refresh_until, now)?;
         Ok(claims.into_domain())
     }
 }
@@ -205,45 +172,14 @@ impl fmt::Debug for Paseto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Paseto")
             .field("keys", &self.keys().all)
-            .field("issuer", &self.issuer)
-            .field("audience", &self.audience)
+            .field("issuer", &self.rules.issuer)
+            .field("audience", &self.rules.audience)
             .finish_non_exhaustive()
     }
 }
 
-fn is_name(text: &str) -> bool {
-    (1..=MAX_NAME_LENGTH).contains(&text.len()) && !text.chars().any(char::is_control)
-}
-
 fn payload(claims: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(claims).expect("claims are texts, numbers and times")
-}
-
-/// Takes a text apart. The base64 in it must be canonical, so that no second text is the same token: the PASETO library's
-/// decoder refuses padding and non-zero spare bits.
-fn untrusted<T>(token: &Secret) -> Result<T, TokenError>
-where
-    T: for<'a> TryFrom<&'a str>,
-{
-    let text = token.expose();
-    if text.len() > MAX_TOKEN_LENGTH {
-        return Err(TokenError::Invalid);
-    }
-    T::try_from(text).map_err(invalid)
-}
-
-/// The key that writes this very footer. Nothing else in a footer has a meaning, so nothing in it is parsed.
-fn find<'a>(keys: &'a [Key], footer: fn(&Key) -> &String, bytes: &[u8]) -> Result<&'a Key, TokenError> {
-    keys.iter().find(|key| footer(key).as_bytes() == bytes).ok_or(TokenError::Invalid)
-}
-
-fn read<T: DeserializeOwned>(payload: &str) -> Result<T, TokenError> {
-    serde_json::from_str(payload).map_err(invalid)
-}
-
-/// Why a token is invalid would only help whoever forges it.
-fn invalid<E>(_: E) -> TokenError {
-    TokenError::Invalid
 }
 
 #[cfg(test)]

@@ -86,3 +86,4 @@ portcullis_contract::subscriptions_contract!(Store);
 portcullis_contract::checkpoints_contract!(Store);
 portcullis_contract::replays_contract!(Store);
 portcullis_contract::retention_contract!(Store);
+portcullis_contract::session_rules!(Store);

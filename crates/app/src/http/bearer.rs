@@ -9,7 +9,7 @@ use crate::metric::Metrics;
 
 /// An access token in the `Authorization` header.
 #[derive(SecurityScheme)]
-#[oai(ty = "bearer", bearer_format = "PASETO v4.public", checker = "authenticate", rename = "bearer")]
+#[oai(ty = "bearer", bearer_format = "PASETO v4.public or JWT", checker = "authenticate", rename = "bearer")]
 pub(super) struct Bearer(pub(super) Caller);
 
 async fn authenticate(request: &Request, bearer: auth::Bearer) -> Result<Caller> {

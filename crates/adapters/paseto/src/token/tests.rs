@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use data_encoding::BASE64URL_NOPAD;
 use portcullis_domain::key_ring::{Lifetimes, SigningKey};
 use portcullis_domain::{
@@ -8,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
+use crate::verifier::MAX_TOKEN_LENGTH;
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "portcullis";
@@ -64,7 +66,7 @@ fn refresh() -> RefreshClaims {
 fn signed(paseto: &Paseto, payload: &str) -> Secret {
     let keys = paseto.keys();
     let key = keys.active();
-    let footer = Some(key.access_footer.as_bytes());
+    let footer = Some(key.verifying.footer.as_bytes());
     Secret::new(PublicToken::sign(&key.secret, payload.as_bytes(), footer, None).expect("signs"))
 }
 
@@ -212,7 +214,7 @@ fn another_key_that_names_one_of_ours_is_not_believed() {
     let (ours, theirs) = (paseto(&[1]), paseto(&[2]));
     let payload = payload_of(&ours.issue_access(&access())).to_string();
     let (our_keys, their_keys) = (ours.keys(), theirs.keys());
-    let footer = Some(our_keys.active().access_footer.as_bytes());
+    let footer = Some(our_keys.active().verifying.footer.as_bytes());
     let forged = PublicToken::sign(&their_keys.active().secret, payload.as_bytes(), footer, None);
     assert_invalid(&ours, forged.expect("signs"));
     let footer = Some(our_keys.active().refresh_footer.as_bytes());

@@ -1,0 +1,134 @@
+//! The keys that are known, and when others are asked for.
+
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::HeaderValue;
+use reqwest::{Client, Url};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::Instant,
+};
+
+use crate::{
+    builder::Names,
+    fetch::{FetchError, Fetched, fetch},
+    key_set::{KeySet, Source},
+};
+
+/// How many requests wait at once for keys that are not known. Each may be of somebody who makes up names of keys.
+const WAITING: usize = 1024;
+
+/// Fetches keys from one address, and keeps them.
+pub(crate) struct KeyCache {
+    pub(crate) source: Source,
+    pub(crate) url: Url,
+    pub(crate) names: Names,
+    pub(crate) client: Client,
+    /// What must pass between one fetch and the next.
+    pub(crate) floor: Duration,
+    known: RwLock<Option<Arc<Known>>>,
+    last: Mutex<Last>,
+    waiting: Semaphore,
+    is_refreshing: AtomicBool,
+}
+
+/// Keys as they were fetched.
+pub(crate) struct Known {
+    pub(crate) keys: Arc<KeySet>,
+    tag: Option<HeaderValue>,
+    fresh_until: Instant,
+}
+
+/// The last fetch: when it began, and why it failed.
+#[derive(Default)]
+struct Last {
+    began: Option<Instant>,
+    error: Option<Arc<FetchError>>,
+}
+
+impl KeyCache {
+    pub(crate) fn new(source: Source, url: Url, names: Names, client: Client, floor: Duration) -> Self {
+        Self {
+            source,
+            url,
+            names,
+            client,
+            floor,
+            known: RwLock::default(),
+            last: Mutex::default(),
+            waiting: Semaphore::new(WAITING),
+            is_refreshing: AtomicBool::new(false),
+        }
+    }
+
+    /// The keys: those that are known, if any, and be they old: then new ones are asked for meanwhile. Only who comes first of all waits.
+    pub(crate) async fn keys(self: &Arc<Self>) -> Result<Arc<Known>, Arc<FetchError>> {
+        let Some(known) = self.known() else { return self.fetched_after(Instant::now(), false).await };
+        if known.fresh_until <= Instant::now() && !self.is_refreshing.swap(true, Ordering::AcqRel) {
+            let cache = Arc::clone(self);
+            tokio::spawn(async move {
+                // Failed: the old ones are kept, and whoever comes next tries again.
+                let _ = cache.fetched_after(Instant::now(), false).await;
+                cache.is_refreshing.store(false, Ordering::Release);
+            });
+        }
+        Ok(known)
+    }
+
+    /// Keys of a fetch that began after `asked`. Of many who ask one fetches, not before its time has come, and the others wait for what
+    /// it finds.
+    pub(crate) async fn fetched_after(
+        self: &Arc<Self>,
+        asked: Instant,
+        anew: bool,
+    ) -> Result<Arc<Known>, Arc<FetchError>> {
+        let cache = Arc::clone(self);
+        // A task of its own: a client that hangs up breaks no fetch off for the others.
+        let fetching = tokio::spawn(async move {
+            let Ok(_waiting) = cache.waiting.try_acquire() else { return Err(Arc::new(FetchError::Busy)) };
+            let mut last = cache.last.lock().await;
+            if last.began.is_none_or(|began| began < asked) {
+                if let Some(began) = last.began {
+                    tokio::time::sleep_until(began + cache.floor).await;
+                }
+                last.began = Some(Instant::now());
+                last.error = cache.fetch(anew).await.err().map(Arc::new);
+            }
+            match (&last.error, cache.known()) {
+                (None, Some(known)) => Ok(known),
+                (Some(error), _) => Err(Arc::clone(error)),
+                (None, None) => Err(Arc::new(FetchError::Stopped)),
+            }
+        });
+        fetching.await.unwrap_or_else(|_| Err(Arc::new(FetchError::Stopped)))
+    }
+
+    async fn fetch(&self, anew: bool) -> Result<(), FetchError> {
+        let known = self.known();
+        let tag = known.as_ref().and_then(|known| known.tag.as_ref());
+        let began = Instant::now();
+        let fetched = match (fetch(&self.client, &self.url, tag, anew).await?, &known) {
+            (Fetched::New { body, tag, kept }, _) => {
+                let keys = Arc::new(self.source.read(&body, &self.names)?);
+                Known { keys, tag, fresh_until: began + kept }
+            }
+            (Fetched::Same { kept }, Some(known)) => {
+                let (keys, tag) = (Arc::clone(&known.keys), known.tag.clone());
+                Known { keys, tag, fresh_until: began + kept }
+            }
+            (Fetched::Same { .. }, None) => return Err(FetchError::Status(http::StatusCode::NOT_MODIFIED)),
+        };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(fetched));
+        Ok(())
+    }
+
+    fn known(&self) -> Option<Arc<Known>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
