@@ -45,11 +45,31 @@ pub(crate) struct Known {
     fresh_until: Instant,
 }
 
-/// The last fetch: when it began, and why it failed.
+/// The last fetch: when it began and ended, and why it failed.
 #[derive(Default)]
 struct Last {
     began: Option<Instant>,
+    ended: Option<Instant>,
     error: Option<Arc<FetchError>>,
+}
+
+/// Which fetch serves somebody.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted {
+    /// One that ended after they asked: any keys will do.
+    Any,
+    /// One that began after they asked: what was under way then may know nothing of the key that they look for.
+    New,
+}
+
+impl Last {
+    fn serves(&self, wanted: Wanted, asked: Instant) -> bool {
+        let at = match wanted {
+            Wanted::Any => self.ended,
+            Wanted::New => self.began,
+        };
+        at.is_some_and(|at| at >= asked)
+    }
 }
 
 impl KeyCache {
@@ -69,36 +89,32 @@ impl KeyCache {
 
     /// The keys: those that are known, if any, and be they old: then new ones are asked for meanwhile. Only who comes first of all waits.
     pub(crate) async fn keys(self: &Arc<Self>) -> Result<Arc<Known>, Arc<FetchError>> {
-        let Some(known) = self.known() else { return self.fetched_after(Instant::now(), false).await };
+        let Some(known) = self.known() else { return self.fetched(Wanted::Any).await };
         if known.fresh_until <= Instant::now() && !self.is_refreshing.swap(true, Ordering::AcqRel) {
             let cache = Arc::clone(self);
             tokio::spawn(async move {
                 // Failed: the old ones are kept, and whoever comes next tries again.
-                let _ = cache.fetched_after(Instant::now(), false).await;
+                let _ = cache.fetched(Wanted::Any).await;
                 cache.is_refreshing.store(false, Ordering::Release);
             });
         }
         Ok(known)
     }
 
-    /// Keys of a fetch that began after `asked`. Of many who ask one fetches, not before its time has come, and the others wait for what
-    /// it finds.
-    pub(crate) async fn fetched_after(
-        self: &Arc<Self>,
-        asked: Instant,
-        anew: bool,
-    ) -> Result<Arc<Known>, Arc<FetchError>> {
-        let cache = Arc::clone(self);
+    /// Fetched keys. Of many who ask one fetches, not before its time has come, and the others wait for what it finds.
+    pub(crate) async fn fetched(self: &Arc<Self>, wanted: Wanted) -> Result<Arc<Known>, Arc<FetchError>> {
+        let (cache, asked) = (Arc::clone(self), Instant::now());
         // A task of its own: a client that hangs up breaks no fetch off for the others.
         let fetching = tokio::spawn(async move {
             let Ok(_waiting) = cache.waiting.try_acquire() else { return Err(Arc::new(FetchError::Busy)) };
             let mut last = cache.last.lock().await;
-            if last.began.is_none_or(|began| began < asked) {
+            if !last.serves(wanted, asked) {
                 if let Some(began) = last.began {
                     tokio::time::sleep_until(began + cache.floor).await;
                 }
                 last.began = Some(Instant::now());
-                last.error = cache.fetch(anew).await.err().map(Arc::new);
+                last.error = cache.fetch(matches!(wanted, Wanted::New)).await.err().map(Arc::new);
+                last.ended = Some(Instant::now());
             }
             match (&last.error, cache.known()) {
                 (None, Some(known)) => Ok(known),

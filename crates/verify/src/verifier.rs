@@ -3,9 +3,11 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use portcullis_domain::{port::TokenError, value::Secret};
 use thiserror::Error;
-use tokio::time::Instant;
 
-use crate::{Builder, Claims, FetchError, cache::KeyCache};
+use crate::{
+    Builder, Claims, FetchError,
+    cache::{KeyCache, Wanted},
+};
 
 /// How often keys are fetched for one token at most. Twice: the first answer may be of a replica that has not heard of the newest key.
 const TRIES: usize = 2;
@@ -58,7 +60,7 @@ impl Verifier {
     /// Fetches the keys, so that the first request needs not wait for them; and so that a wrong address is told at the start.
     pub async fn fetch_keys(&self) -> Result<(), Arc<FetchError>> {
         for cache in self.caches.iter() {
-            cache.fetched_after(Instant::now(), false).await?;
+            cache.fetched(Wanted::Any).await?;
         }
         Ok(())
     }
@@ -76,7 +78,7 @@ impl Verifier {
             if !known.keys.names_unknown_key(&token) {
                 break;
             }
-            let fetched = cache.fetched_after(Instant::now(), true).await;
+            let fetched = cache.fetched(Wanted::New).await;
             known = fetched.map_err(VerifyError::KeysUnavailable)?;
         }
         let claims = known.keys.verify(&token, now());

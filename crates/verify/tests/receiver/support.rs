@@ -144,7 +144,8 @@ async fn answer(
     tokio::time::sleep(state.takes).await;
     let tag = format!("\"{:?}\"", state.epochs);
     let cached = [("cache-control", state.cache_control.to_owned()), ("etag", tag.clone())];
-    if state.status == StatusCode::OK && headers.get("if-none-match").is_some_and(|known| *known == *tag) {
+    let is_whole = state.status == StatusCode::OK && state.body.is_none();
+    if is_whole && headers.get("if-none-match").is_some_and(|known| *known == *tag) {
         return (StatusCode::NOT_MODIFIED, cached).into_response();
     }
     let keys = serde_json::json!({"keys": keys(&ring(&state.epochs))}).to_string();
