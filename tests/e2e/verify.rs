@@ -25,7 +25,7 @@ mod example;
 const README: &str = include_str!("../../README.md");
 const EMAIL: &str = "jane@example.com";
 const UNVERIFIED: (&str, &str) = ("ENABLE_EMAIL_VERIFICATION", "false");
-const MANY_SESSIONS: (&str, &str) = ("MAX_SESSIONS_PER_USER", "1000");
+const MANY_SESSIONS: (&str, &str) = ("MAX_SESSIONS_PER_USER", "200");
 const FORMATS: [(Format, &str, &str); 3] = [
     (Format::Paseto, "paseto", "EdDSA"),
     (Format::JwtEdDsa, "jwt", "EdDSA"),
