@@ -1,10 +1,6 @@
 //! The tokens of this service: adapters around the key ring, which replicas share and which changes under them.
 
-use std::{
-    convert::Infallible,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -17,13 +13,16 @@ use portcullis_domain::{
 use portcullis_jwt::{Algorithm, Jwt, JwtError, PublicJwk};
 use portcullis_paseto::{Paseto, PasetoError, PublicKey};
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::causes::chain;
 
+#[cfg(test)]
+mod tests;
+
 /// How often the store is asked for new keys. A few rows: what a rotation by hand should wait for at most.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often at most because a token names a key that is not known: anybody can write such a token.
+/// What passes at least between a look and the next that a token asks for by naming a key that is not known: anybody can write such a token.
 const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(500);
 
 /// What makes and checks tokens with the keys of the ring as it is now.
@@ -126,25 +125,6 @@ impl RingTokens {
             || self.jwt.as_ref().is_some_and(|jwt| jwt.names_unknown_key(token))
     }
 
-    /// With keys of its own, in memory.
-    #[cfg(test)]
-    pub(crate) fn of_memory() -> Arc<Self> {
-        use portcullis_domain::{Policy, key_ring::SigningKey};
-        use portcullis_memory::{Memory, OsEntropy, SystemClock};
-
-        let lifetimes = Lifetimes::of(&Policy::default());
-        let keys = [1, 2].map(|epoch| (SigningKey::generate(epoch, &OsEntropy), SystemClock.now()));
-        let source = KeySource {
-            keys: Arc::new(Memory::new()),
-            master_key: MasterKey::generate(&OsEntropy),
-            lifetimes,
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(OsEntropy),
-        };
-        let tokens = Self::new(KeyRing::new(keys, lifetimes), source, None, "portcullis", "portcullis");
-        Arc::new(tokens.expect("good keys and names"))
-    }
-
     /// Takes new keys from the store now and then, and rotates the ring when its active key has signed for so long. Every replica
     /// does: of those that rotate at once, one adds the key.
     pub(crate) async fn keep_current(&self, rotation: Option<Duration>) -> Infallible {
@@ -232,13 +212,14 @@ impl Tokens for RingTokens {
         if !self.names_unknown_key(token) {
             return false;
         }
-        // Many tokens of a new key come at once: one looks, and the others wait for what it finds.
+        let asked = Instant::now();
+        // Many such tokens come at once: one looks, not before its time has come, and the others wait for what it finds.
         let mut seen = self.seen.lock().await;
-        if self.names_unknown_key(token)
-            && seen.at.elapsed() >= LOOK_AT_MOST_EVERY
-            && let Err(error) = self.look(&mut seen).await
-        {
-            tell(&error);
+        if seen.at < asked && self.names_unknown_key(token) {
+            tokio::time::sleep_until(seen.at + LOOK_AT_MOST_EVERY).await;
+            if let Err(error) = self.look(&mut seen).await {
+                tell(&error);
+            }
         }
         !self.names_unknown_key(token)
     }
