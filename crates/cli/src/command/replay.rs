@@ -90,7 +90,7 @@ fn words(report: &ReplayReport, swap: Swap) -> Result<String, std::fmt::Error> {
     }
     writeln!(text, "replayed {} events", report.folded)?;
     for table in &report.tables {
-        write!(text, "{:<10} {:>10} rows", table.table, table.rows)?;
+        write!(text, "{:<13} {:>10} rows", table.table, table.rows)?;
         if table.is_identical() {
             writeln!(text, ", identical to what was there")?;
         } else {
