@@ -42,7 +42,7 @@ chaos rounds="20":
 # Tamper with a signed log of 10,000 events and with its export so many times each, and with a database file a hundredth of that
 tamper rounds="10000":
     TAMPERINGS={{ rounds }} cargo test --release {{ tests }} --test tamper
-    TAMPERINGS={{ rounds }} cargo test {{ tests }} --test e2e notary::tamper::
+    TAMPERINGS={{ rounds }} cargo test --release {{ tests }} --test e2e notary::tamper::
 
 # Fill SQLite and PostgreSQL with so many users, and print how long lists of them take over HTTP, and their plans
 million users="1000000":
@@ -54,7 +54,7 @@ replay events="1000000":
 
 # Open so many live feeds at once, and print what they take and how soon they get what happens; and how soon another replica's do
 live feeds="1000":
-    LIVE_FEEDS={{ feeds }} cargo test {{ tests }} --test e2e -- --nocapture live::crowd:: replicas::live::
+    LIVE_FEEDS={{ feeds }} cargo test --release {{ tests }} --test e2e -- --nocapture live::crowd:: replicas::live::
 
 # Read a stream of so many events from its snapshot and from its first event, and print what each takes
 long-stream events="100000":
@@ -91,6 +91,10 @@ check: && lint hexagon doc
 # Everything CI runs
 ci:
     ./.ci/run
+
+# Package the crates that others depend on, and compile each as its users would
+package:
+    cargo package -p portcullis-domain -p portcullis-memory -p portcullis-contract -p portcullis-jwt -p portcullis-paseto -p portcullis-verify
 
 # Look for known vulnerabilities in the dependencies (needs cargo-deny and the network)
 advisories:
