@@ -68,8 +68,7 @@ fn fill_postgres(first: u64, count: u64) -> String {
 }
 
 /// Once they are all there.
-const SETTLE_POSTGRES: &str =
-    "UPDATE streams SET version = (SELECT max(version) FROM events WHERE events.stream_id = streams.stream_id)";
+const SETTLE_POSTGRES: &str = "UPDATE streams SET version = (SELECT max(version) FROM events WHERE events.stream_id = streams.stream_id)";
 
 /// What a replay took.
 struct Taken {

