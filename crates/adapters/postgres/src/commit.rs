@@ -33,14 +33,17 @@ use portcullis_domain::{
     port::{FeedCursor, StoreError, StreamHead},
     seal::Sealed,
 };
+use portcullis_sql::{
+    column::{RowName, StoredId, stored_id, stored_number},
+    row::HeadRow,
+    schema::{claims, streams},
+};
 use uuid::Uuid;
 
 use crate::{
-    column::{column, stored_number},
+    column::column,
     error::engine,
-    event_store::HeadRow,
     replay, row,
-    schema::{claims, streams},
     statement::{Cached, Sent},
 };
 
@@ -61,7 +64,7 @@ type Heads = HashMap<StreamId, StreamHead>;
 /// What the first round trip found.
 struct Found {
     heads: Vec<HeadRow>,
-    holders: Vec<(String, Uuid)>,
+    holders: Vec<(String, StoredId)>,
     positions: Vec<i64>,
 }
 
@@ -131,10 +134,10 @@ async fn begin(connection: &AsyncPgConnection, commit: &Commit) -> QueryResult<F
     let heads: BoxFuture<'_, QueryResult<Vec<HeadRow>>> = if of_streams.is_empty() {
         ready(Ok(Vec::new())).boxed()
     } else {
-        let query = streams::table.filter(streams::stream_id.eq_any(of_streams)).select(HeadRow::as_select());
-        loaded(connection, Cached(query))
+        let query = streams::table.filter(streams::stream_id.eq_any(of_streams.into_iter().map(stored_id)));
+        loaded(connection, Cached(query.select(HeadRow::as_select())))
     };
-    let holders: BoxFuture<'_, QueryResult<Vec<(String, Uuid)>>> = if keys.is_empty() {
+    let holders: BoxFuture<'_, QueryResult<Vec<(String, StoredId)>>> = if keys.is_empty() {
         ready(Ok(Vec::new())).boxed()
     } else {
         let query = claims::table.filter(claims::key.eq_any(keys)).select((claims::key, claims::owner));
@@ -182,8 +185,12 @@ const fn key_of(claim: &Claim) -> &ClaimKey {
 }
 
 /// Goes through the claims in their order, from who holds the keys now.
-fn settle_claims(listed: &[Claim], held: Vec<(String, Uuid)>) -> Result<Holders, CommitError> {
-    let held: HashMap<String, Uuid> = held.into_iter().collect();
+fn settle_claims(listed: &[Claim], held: Vec<(String, StoredId)>) -> Result<Holders, CommitError> {
+    let held = held.into_iter().map(|(key, owner)| {
+        let owner = RowName::new("claims", &key).id("owner", &owner)?;
+        Ok((key, owner))
+    });
+    let held = held.collect::<Result<HashMap<String, Uuid>, StoreError>>()?;
     let mut holders = Holders::new();
     for claim in listed {
         let stored = key_of(claim).to_stored();

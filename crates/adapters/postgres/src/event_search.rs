@@ -20,17 +20,14 @@ use portcullis_domain::{
         StreamStatistics,
     },
 };
+use portcullis_sql::{
+    column::{Id, RowName, StoredId, stored_id, stored_number, stored_time},
+    row::{EventRow, HeadRow},
+    schema::{events, streams},
+};
 use uuid::Uuid;
 
-use crate::{
-    Postgres,
-    column::{storable, stored_number},
-    detached,
-    error::engine,
-    event_store::{EventRow, HeadRow},
-    schema::{events, streams},
-    statement::Cached,
-};
+use crate::{Postgres, column::storable, detached, error::engine, statement::Cached};
 
 /// How many events one page looks at.
 pub(crate) const WINDOW: usize = 1_000;
@@ -66,8 +63,8 @@ pub(crate) type Walk = BoxedSqlQuery<'static, Pg, diesel::query_builder::SqlQuer
 
 #[derive(QueryableByName)]
 struct IdRow {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
+    #[diesel(sql_type = Id)]
+    id: StoredId,
 }
 
 #[derive(QueryableByName)]
@@ -129,7 +126,7 @@ pub(crate) fn walk(query: &EventSearchQuery, before: Option<EventId>) -> (Walk, 
 async fn matching(
     connection: &mut AsyncPgConnection,
     query: &EventSearchQuery,
-    ids: Vec<Uuid>,
+    ids: Vec<StoredId>,
     limit: usize,
 ) -> QueryResult<Vec<EventRow>> {
     let mut found = events::table
@@ -141,7 +138,7 @@ async fn matching(
         found = found.filter(events::event_type.eq(event_type.as_str().to_owned()));
     }
     if let Some(actor) = query.actor {
-        found = found.filter(events::actor_id.eq(actor));
+        found = found.filter(events::actor_id.eq(stored_id(actor)));
     }
     if let Some(text) = &query.text {
         found = found.filter(sql::<Bool>("strpos(data, ").bind::<Text, _>(text.clone()).sql(") > 0"));
@@ -152,27 +149,27 @@ async fn matching(
 /// All of it sees one state.
 async fn count(
     connection: &mut AsyncPgConnection,
-    stream: Uuid,
+    stream: StoredId,
     recent: &[(EventType, DateTime<Utc>)],
 ) -> QueryResult<Counted> {
     let mut transaction = connection.build_transaction().read_only().repeatable_read();
     transaction
         .run(async |connection| {
-            let whole = Cached(sql_query(WHOLE).bind::<SqlUuid, _>(stream)).get_result(connection).await?;
+            let whole = Cached(sql_query(WHOLE).bind::<Id, _>(&stream)).get_result(connection).await?;
             let by_type = sql_query(BY_TYPE)
-                .bind::<SqlUuid, _>(stream)
+                .bind::<Id, _>(&stream)
                 .bind::<BigInt, _>(stored_number(StreamStatistics::MOST_TYPES));
             let by_type = Cached(by_type).load(connection).await?;
             let by_day = sql_query(BY_DAY)
-                .bind::<SqlUuid, _>(stream)
+                .bind::<Id, _>(&stream)
                 .bind::<BigInt, _>(stored_number(StreamStatistics::MOST_DAYS));
             let by_day = Cached(by_day).load(connection).await?;
             let mut counts = Vec::with_capacity(recent.len());
             for (event_type, since) in recent {
                 let of_type = events::table
-                    .filter(events::stream_id.eq(stream))
+                    .filter(events::stream_id.eq(&stream))
                     .filter(events::event_type.eq(event_type.as_str()))
-                    .filter(events::recorded_at.ge(since));
+                    .filter(events::recorded_at.ge(stored_time(*since)));
                 counts.push(of_type.count().get_result(connection).await?);
             }
             Ok(Counted { whole, by_type, by_day, recent: counts })
@@ -198,7 +195,7 @@ impl EventSearch for Postgres {
             return Ok(none);
         }
         let mut connection = self.connection().await?;
-        let head = streams::table.find(Uuid::from(stream)).select(HeadRow::as_select());
+        let head = streams::table.find(stored_id(stream)).select(HeadRow::as_select());
         let head: Option<HeadRow> = head.first(&mut connection).await.optional().map_err(engine)?;
         let head = head.map(StreamHead::try_from).transpose()?.map_or(0, |head| head.version);
         let (from, to) = (query.from.max(1), query.to.min(head));
@@ -213,7 +210,7 @@ impl EventSearch for Postgres {
             (from, to.min(from.saturating_add(width)))
         };
         let mut found = events::table
-            .filter(events::stream_id.eq(Uuid::from(stream)))
+            .filter(events::stream_id.eq(stored_id(stream)))
             .filter(events::version.between(stored_number(low), stored_number(high)))
             .limit(stored_number(limit + 1))
             .into_boxed();
@@ -248,10 +245,10 @@ impl EventSearch for Postgres {
         let mut connection = self.connection().await?;
         let (walk, size) = walk(query, before);
         let ids: Vec<IdRow> = Cached(walk).load(&mut connection).await.map_err(engine)?;
-        let mut ids: Vec<Uuid> = ids.into_iter().map(|row| row.id).collect();
+        let mut ids: Vec<_> = ids.into_iter().map(|row| row.id).collect();
         let has_more = ids.len() > size;
         ids.truncate(size);
-        let last = ids.last().copied();
+        let last = ids.last().filter(|_| has_more).cloned();
         let rows = matching(&mut connection, query, ids, limit + 1).await.map_err(engine)?;
         let mut events = rows.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
         let is_full = events.len() > limit;
@@ -259,7 +256,7 @@ impl EventSearch for Postgres {
         let next = if is_full {
             events.last().map(|event| event.event.id)
         } else {
-            last.filter(|_| has_more).map(EventId::new)
+            last.map(|id| RowName::new("events", "an index").id("id", &id)).transpose()?
         };
         Ok(EventPage { events, next })
     }
@@ -269,7 +266,7 @@ impl EventSearch for Postgres {
         stream: StreamId,
         recent: &[(EventType, DateTime<Utc>)],
     ) -> Result<StreamStatistics, StoreError> {
-        let (stream, recent) = (Uuid::from(stream), recent.to_vec());
+        let (stream, recent) = (stored_id(stream), recent.to_vec());
         let mut connection = self.connection().await?;
         // Whoever hangs up leaves no transaction open.
         let Counted { whole, by_type, by_day, recent } =

@@ -20,7 +20,6 @@ mod event_store;
 mod migration;
 mod replay;
 mod row;
-mod schema;
 mod statement;
 mod subscription;
 #[cfg(test)]

@@ -17,11 +17,11 @@ use portcullis_domain::{
     port::{FeedCursor, Replays, Shadow, StoreError},
     replay::{DerivedRows, Mark, TableComparison, Wanted},
 };
+use portcullis_sql::column::{RowName, stored_number};
 use uuid::Uuid;
 
 use crate::{
     Postgres,
-    column::{RowName, stored_number},
     connection::Access,
     error::engine,
     row,
@@ -279,10 +279,7 @@ impl Shadow for PostgresShadow {
     async fn mark(&mut self) -> Result<Mark, StoreError> {
         let state = self.state().await.map_err(engine)?;
         let name = RowName::new("replay_state", "1");
-        let cursor = FeedCursor {
-            transaction: name.count("transaction_id", state.transaction_id)?,
-            position: name.count("position", state.position)?,
-        };
+        let cursor = name.cursor(state.transaction_id, state.position)?;
         Ok(Mark { cursor, hash: name.hash("hash", &state.hash)? })
     }
 
@@ -334,10 +331,7 @@ impl Shadow for PostgresShadow {
         let newest = newest.get_result::<Place>(&mut self.connection).await.optional().map_err(engine)?;
         let Some(newest) = newest else { return Ok(FeedCursor::START) };
         let name = RowName::new("events", "the newest");
-        Ok(FeedCursor {
-            transaction: name.count("transaction_id", newest.transaction_id)?,
-            position: name.count("position", newest.position)?,
-        })
+        name.cursor(newest.transaction_id, newest.position)
     }
 
     async fn compare(&mut self) -> Result<Vec<TableComparison>, StoreError> {

@@ -9,20 +9,17 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use portcullis_domain::{
-    event::EventType,
     id::EventId,
     port::{DeadLetter, FeedCursor, StoreError, SubscriptionState, Subscriptions},
 };
+use portcullis_sql::{
+    column::{RowName, StoredId, stored_id, stored_number},
+    row::DeadLetterRow,
+    schema::{dead_letters, subscriptions},
+};
 use uuid::Uuid;
 
-use crate::{
-    Postgres,
-    column::{RowName, stored_number},
-    detached,
-    error::engine,
-    schema::{dead_letters, subscriptions},
-    statement::Cached,
-};
+use crate::{Postgres, detached, error::engine, statement::Cached};
 
 /// A lease for longer than a century is one of a century: the server's times have an end.
 const LONGEST_LEASE: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
@@ -83,17 +80,6 @@ struct CursorRow {
     position: i64,
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = dead_letters, check_for_backend(diesel::pg::Pg))]
-struct DeadLetterRow {
-    subscription: String,
-    transaction_id: i64,
-    position: i64,
-    event_id: Uuid,
-    event_type: String,
-    error: String,
-}
-
 /// Runs one statement to its end and returns how many rows it touched. A macro, since each statement is a type of its own.
 macro_rules! run {
     ($postgres:expr, $statement:expr) => {{
@@ -126,16 +112,14 @@ impl Subscriptions for Postgres {
             rows.map_err(engine)
         })
         .await?;
-        let cursor = leased
-            .into_iter()
-            .next()
-            .map(|row| cursor("subscriptions", name, row.transaction_id, row.position));
-        cursor.transpose()
+        let name = RowName::new("subscriptions", format!("name {name:?}"));
+        leased.into_iter().next().map(|row| name.cursor(row.transaction_id, row.position)).transpose()
     }
 
     async fn release(&self, name: &str, holder: Uuid) -> Result<(), StoreError> {
-        let own = subscriptions::table.find(name.to_owned()).filter(subscriptions::holder.eq(holder));
-        run!(self, update(own).set(subscriptions::holder.eq(None::<Uuid>))).map(drop)
+        let own =
+            subscriptions::table.find(name.to_owned()).filter(subscriptions::holder.eq(stored_id(holder)));
+        run!(self, update(own).set(subscriptions::holder.eq(None::<StoredId>))).map(drop)
     }
 
     async fn advance(&self, name: &str, holder: Uuid, cursor: FeedCursor) -> Result<bool, StoreError> {
@@ -175,12 +159,12 @@ impl Subscriptions for Postgres {
 
     async fn remove_dead_letter(&self, name: &str, event: EventId) -> Result<bool, StoreError> {
         let of = dead_letters::table.filter(dead_letters::subscription.eq(name.to_owned()));
-        let statement = delete(of.filter(dead_letters::event_id.eq(Uuid::from(event))));
+        let statement = delete(of.filter(dead_letters::event_id.eq(stored_id(event))));
         run!(self, statement).map(|count| count > 0)
     }
 
     async fn pause(&self, name: &str) -> Result<(), StoreError> {
-        let stopped = (subscriptions::is_paused.eq(true), subscriptions::holder.eq(None::<Uuid>));
+        let stopped = (subscriptions::is_paused.eq(true), subscriptions::holder.eq(None::<StoredId>));
         let statement = insert_into(subscriptions::table)
             .values((subscriptions::name.eq(name.to_owned()), subscriptions::is_paused.eq(true)))
             .on_conflict(subscriptions::name)
@@ -203,22 +187,9 @@ impl Subscriptions for Postgres {
             .values((subscriptions::name.eq(name.to_owned()), place))
             .on_conflict(subscriptions::name)
             .do_update()
-            .set((place, subscriptions::holder.eq(None::<Uuid>)));
+            .set((place, subscriptions::holder.eq(None::<StoredId>)));
         run!(self, statement).map(drop)
     }
-}
-
-fn cursor(
-    table: &'static str,
-    name: &str,
-    transaction_id: i64,
-    position: i64,
-) -> Result<FeedCursor, StoreError> {
-    let name = RowName::new(table, format!("name {name:?}"));
-    Ok(FeedCursor {
-        transaction: name.count("transaction_id", transaction_id)?,
-        position: name.count("position", position)?,
-    })
 }
 
 impl TryFrom<SubscriptionRow> for SubscriptionState {
@@ -227,25 +198,12 @@ impl TryFrom<SubscriptionRow> for SubscriptionState {
     fn try_from(row: SubscriptionRow) -> Result<Self, StoreError> {
         let name = RowName::new("subscriptions", format!("name {:?}", row.name));
         Ok(Self {
-            cursor: cursor("subscriptions", &row.name, row.transaction_id, row.position)?,
+            cursor: name.cursor(row.transaction_id, row.position)?,
             dead_letters: name.count("dead_letters", row.dead_letters)?,
             name: row.name,
             is_paused: row.is_paused,
             holder: row.holder,
             last_error: row.last_error,
-        })
-    }
-}
-
-impl TryFrom<DeadLetterRow> for DeadLetter {
-    type Error = StoreError;
-
-    fn try_from(row: DeadLetterRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            event: row.event_id.into(),
-            cursor: cursor("dead_letters", &row.subscription, row.transaction_id, row.position)?,
-            event_type: EventType::new(row.event_type),
-            error: row.error,
         })
     }
 }

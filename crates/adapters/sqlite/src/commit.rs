@@ -13,17 +13,13 @@ use portcullis_domain::{
     port::{StoreError, StreamHead},
     seal::Sealed,
 };
+use portcullis_sql::{
+    column::{RowName, StoredId, stored_id, stored_number, stored_time},
+    schema::{claims, events, streams},
+};
 use uuid::Uuid;
 
-use crate::{
-    column::{RowName, stored_id, stored_number},
-    connection::newest_position,
-    error::engine,
-    event_store::find_head,
-    row,
-    schema::{claims, events, streams},
-    statement::Cached,
-};
+use crate::{connection::newest_position, error::engine, event_store::find_head, row, statement::Cached};
 
 /// Refuses what no caller means: such a commit is a defect of the program that made it.
 pub(crate) fn check_shape(commit: &Commit) -> Result<(), StoreError> {
@@ -75,7 +71,7 @@ fn take(connection: &mut SqliteConnection, key: &ClaimKey, owner: Uuid) -> Resul
     if statement.execute(connection).map_err(engine)? == 1 {
         return Ok(());
     }
-    let holder: Vec<u8> =
+    let holder: StoredId =
         claims::table.find(&stored).select(claims::owner).first(connection).map_err(engine)?;
     let holder: Uuid = RowName::new("claims", key).id("owner", &holder)?;
     if holder == owner { Ok(()) } else { Err(CommitError::Taken { key: key.clone() }) }
@@ -143,7 +139,7 @@ fn insert(connection: &mut SqliteConnection, stored: &Event) -> QueryResult<()> 
         events::actor_id.eq(actor.id().map(stored_id)),
         events::data.eq(data.as_str()),
         events::personal.eq(personal.as_ref().map(Sealed::as_bytes)),
-        events::recorded_at.eq(recorded_at.timestamp_micros()),
+        events::recorded_at.eq(stored_time(*recorded_at)),
         events::prev_hash.eq(stored.prev_hash.as_bytes().as_slice()),
         events::hash.eq(stored.hash.as_bytes().as_slice()),
     ));

@@ -8,7 +8,7 @@ use diesel::{
     dsl::sql,
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Binary, Bool, Nullable, Text},
+    sql_types::{BigInt, Bool, Nullable, Text},
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
@@ -18,15 +18,13 @@ use portcullis_domain::{
         EventListQuery, EventPage, EventScope, EventSearch, EventSearchQuery, StoreError, StreamStatistics,
     },
 };
-
-use crate::{
-    Sqlite,
-    column::{RowName, stored_id, stored_number},
-    error::engine,
-    event_store::{EventRow, find_head},
+use portcullis_sql::{
+    column::{Id, Moment, RowName, StoredId, StoredTime, stored_id, stored_number, stored_time},
+    row::EventRow,
     schema::{events, members},
-    statement::Cached,
 };
+
+use crate::{Sqlite, error::engine, event_store::find_head, statement::Cached};
 
 /// How many events one page looks at.
 pub(crate) const WINDOW: usize = 1_000;
@@ -41,30 +39,30 @@ const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 enum Walk {
     All,
     OfType(String),
-    OfActor(Vec<u8>),
-    OfStream(Vec<u8>),
+    OfActor(StoredId),
+    OfStream(StoredId),
 }
 
 /// A range of ids: from one on, to another, without it.
 struct Range {
-    from: Vec<u8>,
-    to: Vec<u8>,
+    from: StoredId,
+    to: StoredId,
 }
 
 #[derive(QueryableByName)]
 struct IdRow {
-    #[diesel(sql_type = Binary)]
-    id: Vec<u8>,
+    #[diesel(sql_type = Id)]
+    id: StoredId,
 }
 
 #[derive(QueryableByName)]
 struct Whole {
     #[diesel(sql_type = BigInt)]
     events: i64,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    first_at: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    last_at: Option<i64>,
+    #[diesel(sql_type = Nullable<Moment>)]
+    first_at: Option<StoredTime>,
+    #[diesel(sql_type = Nullable<Moment>)]
+    last_at: Option<StoredTime>,
 }
 
 #[derive(QueryableByName)]
@@ -108,7 +106,7 @@ impl Walk {
         connection: &mut SqliteConnection,
         range: &Range,
         limit: usize,
-    ) -> QueryResult<Vec<Vec<u8>>> {
+    ) -> QueryResult<Vec<StoredId>> {
         // Named, for the engine would have to guess, and no guess may read the whole table.
         let (index, condition) = match self {
             Self::All => ("sqlite_autoindex_events_1", "?1 IS NULL"),
@@ -122,13 +120,13 @@ impl Walk {
         );
         let query = sql_query(text).into_boxed::<diesel::sqlite::Sqlite>();
         let query = match self {
-            Self::All => query.bind::<Nullable<Binary>, _>(None::<Vec<u8>>),
+            Self::All => query.bind::<Nullable<Id>, _>(None::<StoredId>),
             Self::OfType(name) => query.bind::<Text, _>(name),
-            Self::OfActor(id) | Self::OfStream(id) => query.bind::<Binary, _>(id),
+            Self::OfActor(id) | Self::OfStream(id) => query.bind::<Id, _>(id),
         };
         let rows: Vec<IdRow> = query
-            .bind::<Binary, _>(&range.from)
-            .bind::<Binary, _>(&range.to)
+            .bind::<Id, _>(&range.from)
+            .bind::<Id, _>(&range.to)
             .bind::<BigInt, _>(stored_number(limit))
             .load(connection)?;
         Ok(rows.into_iter().map(|row| row.id).collect())
@@ -140,7 +138,7 @@ fn window(
     connection: &mut SqliteConnection,
     query: &EventSearchQuery,
     range: &Range,
-) -> QueryResult<(Vec<Vec<u8>>, bool)> {
+) -> QueryResult<(Vec<StoredId>, bool)> {
     let (mut ids, size) = match (Walk::of(query), query.scope) {
         (Some(walk), _) => (walk.ids(connection, range, WINDOW + 1)?, WINDOW),
         (None, EventScope::Company(company)) => (ids_of_company(connection, company, range)?, COMPANY_WINDOW),
@@ -156,8 +154,8 @@ fn ids_of_company(
     connection: &mut SqliteConnection,
     company: CompanyId,
     range: &Range,
-) -> QueryResult<Vec<Vec<u8>>> {
-    let of_members: Vec<Vec<u8>> = members::table
+) -> QueryResult<Vec<StoredId>> {
+    let of_members: Vec<StoredId> = members::table
         .filter(members::company_id.eq(stored_id(company)).and(members::status.eq("active")))
         .select(members::user_id)
         .load(connection)?;
@@ -172,7 +170,7 @@ fn ids_of_company(
     Ok(ids)
 }
 
-fn keep_greatest(ids: &mut Vec<Vec<u8>>) {
+fn keep_greatest(ids: &mut Vec<StoredId>) {
     ids.sort_unstable_by(|one, other| other.cmp(one));
     ids.truncate(COMPANY_WINDOW + 1);
 }
@@ -181,7 +179,7 @@ fn keep_greatest(ids: &mut Vec<Vec<u8>>) {
 fn matching(
     connection: &mut SqliteConnection,
     query: &EventSearchQuery,
-    ids: &[Vec<u8>],
+    ids: &[StoredId],
     limit: usize,
 ) -> Result<Vec<Event>, StoreError> {
     let mut found = events::table
@@ -194,7 +192,7 @@ fn matching(
         found = found.filter(sql::<Text>("+type").eq(event_type.as_str()));
     }
     if let Some(actor) = query.actor {
-        found = found.filter(sql::<Nullable<Binary>>("+actor_id").eq(stored_id(actor)));
+        found = found.filter(sql::<Nullable<Id>>("+actor_id").eq(stored_id(actor)));
     }
     if let Some(text) = &query.text {
         found = found.filter(sql::<Bool>("instr(data, ").bind::<Text, _>(text).sql(") > 0"));
@@ -213,7 +211,7 @@ pub(crate) fn search(
     // Longer than any id, and so greater than all.
     let range = Range {
         from: query.from.map(stored_id).unwrap_or_default(),
-        to: ends.min().unwrap_or_else(|| vec![0xff; 17]),
+        to: ends.min().unwrap_or_else(|| StoredId(vec![0xff; 17])),
     };
     let (ids, has_more) = window(connection, query, &range).map_err(engine)?;
     let mut events = matching(connection, query, &ids, limit + 1)?;
@@ -278,13 +276,13 @@ pub(crate) fn statistics(
         "SELECT count(*) AS events, min(recorded_at) AS first_at, max(recorded_at) AS last_at FROM events \
          WHERE stream_id = ?1",
     );
-    let whole = Cached(whole.bind::<Binary, _>(&stream)).get_result(connection)?;
+    let whole = Cached(whole.bind::<Id, _>(&stream)).get_result(connection)?;
     let by_type = sql_query(
         "SELECT type AS name, count(*) AS events FROM events WHERE stream_id = ?1 \
          GROUP BY type ORDER BY count(*) DESC, type LIMIT ?2",
     );
     let by_type =
-        by_type.bind::<Binary, _>(&stream).bind::<BigInt, _>(stored_number(StreamStatistics::MOST_TYPES));
+        by_type.bind::<Id, _>(&stream).bind::<BigInt, _>(stored_number(StreamStatistics::MOST_TYPES));
     let by_type = Cached(by_type).load(connection)?;
     // The engine's remainder has the sign of the time, and days before 1970 begin earlier.
     let by_day = sql_query(
@@ -292,7 +290,7 @@ pub(crate) fn statistics(
          WHERE stream_id = ?1 GROUP BY day ORDER BY day DESC LIMIT ?3",
     );
     let by_day = by_day
-        .bind::<Binary, _>(&stream)
+        .bind::<Id, _>(&stream)
         .bind::<BigInt, _>(MICROSECONDS_A_DAY)
         .bind::<BigInt, _>(stored_number(StreamStatistics::MOST_DAYS));
     let by_day = Cached(by_day).load(connection)?;
@@ -301,7 +299,7 @@ pub(crate) fn statistics(
         let count: i64 = events::table
             .filter(events::stream_id.eq(&stream))
             .filter(sql::<Text>("+type").eq(event_type.as_str()))
-            .filter(events::recorded_at.ge(since.timestamp_micros()))
+            .filter(events::recorded_at.ge(stored_time(*since)))
             .count()
             .get_result(connection)?;
         counts.push(count.unsigned_abs());
@@ -343,7 +341,7 @@ impl EventSearch for Sqlite {
         });
         let Counted { whole, by_type, by_day, recent } = counted.await?;
         let name = RowName::new("events", format!("stream {stream}"));
-        let time = |micros: Option<i64>| micros.map(|micros| name.time("recorded_at", micros)).transpose();
+        let time = |at: Option<StoredTime>| at.map(|at| name.time("recorded_at", at)).transpose();
         let day = |OfDay { day, events }| {
             let date =
                 TimeDelta::try_days(day).and_then(|days| NaiveDate::default().checked_add_signed(days));

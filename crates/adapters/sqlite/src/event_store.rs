@@ -2,48 +2,21 @@ use async_trait::async_trait;
 use diesel::{prelude::*, sqlite::SqliteConnection};
 use portcullis_domain::{
     commit::{Commit, CommitError, Committed},
-    event::{Event, EventData, EventType, NewEvent, StreamKind, Version},
+    event::{Event, Version},
     id::StreamId,
     port::{EventStore, FeedCursor, FeedItem, StoreError, StreamHead},
-    seal::Sealed,
 };
-
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
-    commit,
-    connection::{Abandoned, Traces},
-    error::engine,
+use portcullis_sql::{
+    column::{stored_id, stored_number},
+    row::{EventRow, HeadRow},
     schema::{events, streams},
 };
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = events, check_for_backend(diesel::sqlite::Sqlite))]
-pub(crate) struct EventRow {
-    position: i64,
-    id: Vec<u8>,
-    stream_id: Vec<u8>,
-    stream_kind: String,
-    version: i64,
-    event_type: String,
-    schema_version: i64,
-    actor_kind: String,
-    actor_id: Option<Vec<u8>>,
-    data: String,
-    personal: Option<Vec<u8>>,
-    recorded_at: i64,
-    prev_hash: Vec<u8>,
-    hash: Vec<u8>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = streams, check_for_backend(diesel::sqlite::Sqlite))]
-struct HeadRow {
-    stream_id: Vec<u8>,
-    kind: String,
-    version: i64,
-    hash: Vec<u8>,
-}
+use crate::{
+    Sqlite, commit,
+    connection::{Abandoned, Traces},
+    error::engine,
+};
 
 #[async_trait]
 impl EventStore for Sqlite {
@@ -136,45 +109,4 @@ pub(crate) fn find_head(
 
 const fn item(event: Event) -> FeedItem {
     FeedItem { cursor: FeedCursor { transaction: 0, position: event.position }, event }
-}
-
-impl TryFrom<EventRow> for Event {
-    type Error = StoreError;
-
-    fn try_from(row: EventRow) -> Result<Self, StoreError> {
-        let name = RowName::new("events", format!("position {}", row.position));
-        let actor = name.actor(&row.actor_kind, row.actor_id.as_deref())?;
-        let stream_kind = name.named("stream kind", &row.stream_kind, StreamKind::from_stored)?;
-        Ok(Self {
-            position: name.count("position", row.position)?,
-            stream: name.id("stream_id", &row.stream_id)?,
-            stream_kind,
-            version: name.count("version", row.version)?,
-            event: NewEvent {
-                id: name.id("id", &row.id)?,
-                event_type: EventType::new(row.event_type),
-                schema_version: name.count("schema_version", row.schema_version)?,
-                actor,
-                data: EventData::from_stored(row.data),
-                personal: row.personal.map(Sealed::new),
-                recorded_at: name.time("recorded_at", row.recorded_at)?,
-            },
-            prev_hash: name.hash("prev_hash", &row.prev_hash)?,
-            hash: name.hash("hash", &row.hash)?,
-        })
-    }
-}
-
-impl TryFrom<HeadRow> for StreamHead {
-    type Error = StoreError;
-
-    fn try_from(row: HeadRow) -> Result<Self, StoreError> {
-        let name = RowName::new("streams", IdKey(&row.stream_id));
-        Ok(Self {
-            stream: name.id("stream_id", &row.stream_id)?,
-            kind: name.named("kind", &row.kind, StreamKind::from_stored)?,
-            version: name.count("version", row.version)?,
-            hash: name.hash("hash", &row.hash)?,
-        })
-    }
 }

@@ -9,7 +9,6 @@
 //! Another process may open the same file at the same time, to write (`portcullis admin create`) or to read
 //! (`portcullis audit verify`).
 
-mod column;
 mod commit;
 mod connection;
 mod error;
@@ -18,7 +17,6 @@ mod event_store;
 mod migration;
 mod replay;
 mod row;
-mod schema;
 mod statement;
 mod subscription;
 #[cfg(test)]

@@ -21,11 +21,10 @@ use portcullis_domain::{
     port::{FeedCursor, Replays, Shadow, StoreError},
     replay::{DerivedRows, Mark, TableComparison, Wanted},
 };
+use portcullis_sql::column::{Id, RowName, stored_id, stored_number};
 
 use crate::{
-    Options, Sqlite,
-    column::{RowName, stored_id, stored_number},
-    connection,
+    Options, Sqlite, connection,
     error::{engine, is_busy},
     row,
 };
@@ -323,7 +322,7 @@ fn write(connection: &mut SqliteConnection, rows: &DerivedRows, mark: Mark, turn
         match holder {
             Some(owner) => sql_query("REPLACE INTO main.claims (key, owner) VALUES (?, ?)")
                 .bind::<Text, _>(key.to_stored())
-                .bind::<Binary, _>(stored_id(owner))
+                .bind::<Id, _>(stored_id(owner))
                 .execute(connection)?,
             None => sql_query("DELETE FROM main.claims WHERE key = ?")
                 .bind::<Text, _>(key.to_stored())

@@ -7,19 +7,17 @@ use diesel::{
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
-    event::EventType,
     id::EventId,
     port::{DeadLetter, FeedCursor, StoreError, SubscriptionState, Subscriptions},
 };
+use portcullis_sql::{
+    column::{RowName, StoredId, StoredTime, stored_id, stored_number, stored_time},
+    row::DeadLetterRow,
+    schema::{dead_letters, subscriptions},
+};
 use uuid::Uuid;
 
-use crate::{
-    Sqlite,
-    column::{RowName, stored_id, stored_number},
-    error::engine,
-    schema::{dead_letters, subscriptions},
-    statement::Cached,
-};
+use crate::{Sqlite, error::engine, statement::Cached};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = subscriptions, check_for_backend(diesel::sqlite::Sqlite))]
@@ -28,25 +26,14 @@ struct SubscriptionRow {
     transaction_id: i64,
     position: i64,
     is_paused: bool,
-    holder: Option<Vec<u8>>,
-    leased_until: i64,
+    holder: Option<StoredId>,
+    leased_until: StoredTime,
     last_error: Option<String>,
 }
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = dead_letters, check_for_backend(diesel::sqlite::Sqlite))]
-struct DeadLetterRow {
-    subscription: String,
-    transaction_id: i64,
-    position: i64,
-    event_id: Vec<u8>,
-    event_type: String,
-    error: String,
-}
-
 #[expect(clippy::disallowed_methods, reason = "a lease is by the store's own clock: this machine's")]
-fn now() -> i64 {
-    chrono::Utc::now().timestamp_micros()
+fn now() -> StoredTime {
+    stored_time(chrono::Utc::now())
 }
 
 /// Makes the row where there is none yet.
@@ -94,7 +81,7 @@ impl Subscriptions for Sqlite {
             know(connection, &name).map_err(engine)?;
             let now = now();
             let holder = stored_id(holder);
-            let until = now.saturating_add(stored_number(time_to_live.as_micros()));
+            let until = StoredTime(now.0.saturating_add(stored_number(time_to_live.as_micros())));
             // Longer than any holder could have written now: the clock was set back since, and its holder may be long gone.
             let is_over = subscriptions::leased_until.le(now).or(subscriptions::leased_until.gt(until));
             let is_free = subscriptions::holder.is_null().or(is_over);
@@ -106,7 +93,8 @@ impl Subscriptions for Sqlite {
                 .set((subscriptions::holder.eq(Some(holder)), subscriptions::leased_until.eq(until)))
                 .returning((subscriptions::transaction_id, subscriptions::position));
             let cursor = Cached(leased).get_result::<(i64, i64)>(connection).optional().map_err(engine)?;
-            cursor.map(|stored| cursor_of("subscriptions", &name, stored)).transpose()
+            let name = RowName::new("subscriptions", format!("name {name:?}"));
+            cursor.map(|(transaction_id, position)| name.cursor(transaction_id, position)).transpose()
         })
         .await
     }
@@ -115,7 +103,7 @@ impl Subscriptions for Sqlite {
         let name = name.to_owned();
         self.write(move |connection| {
             let own = subscriptions::table.find(name).filter(subscriptions::holder.eq(stored_id(holder)));
-            let statement = update(own).set(subscriptions::holder.eq(None::<Vec<u8>>));
+            let statement = update(own).set(subscriptions::holder.eq(None::<StoredId>));
             Cached(statement).run(connection).map_err(engine)
         })
         .await
@@ -198,7 +186,7 @@ impl Subscriptions for Sqlite {
         let name = name.to_owned();
         self.write(move |connection| {
             know(connection, &name).map_err(engine)?;
-            let stopped = (subscriptions::is_paused.eq(true), subscriptions::holder.eq(None::<Vec<u8>>));
+            let stopped = (subscriptions::is_paused.eq(true), subscriptions::holder.eq(None::<StoredId>));
             Cached(update(subscriptions::table.find(name)).set(stopped)).run(connection).map_err(engine)
         })
         .await
@@ -220,7 +208,7 @@ impl Subscriptions for Sqlite {
             let moved = (
                 subscriptions::transaction_id.eq(stored_number(cursor.transaction)),
                 subscriptions::position.eq(stored_number(cursor.position)),
-                subscriptions::holder.eq(None::<Vec<u8>>),
+                subscriptions::holder.eq(None::<StoredId>),
             );
             Cached(update(subscriptions::table.find(name)).set(moved)).run(connection).map_err(engine)
         })
@@ -228,37 +216,15 @@ impl Subscriptions for Sqlite {
     }
 }
 
-fn cursor_of(table: &'static str, name: &str, stored: (i64, i64)) -> Result<FeedCursor, StoreError> {
-    let name = RowName::new(table, format!("name {name:?}"));
-    Ok(FeedCursor {
-        transaction: name.count("transaction_id", stored.0)?,
-        position: name.count("position", stored.1)?,
-    })
-}
-
-fn state(row: &SubscriptionRow, dead_letters: i64, now: i64) -> Result<SubscriptionState, StoreError> {
+fn state(row: &SubscriptionRow, dead_letters: i64, now: StoredTime) -> Result<SubscriptionState, StoreError> {
     let name = RowName::new("subscriptions", format!("name {:?}", row.name));
     let holder = row.holder.as_ref().filter(|_| now < row.leased_until);
     Ok(SubscriptionState {
         name: row.name.clone(),
-        cursor: cursor_of("subscriptions", &row.name, (row.transaction_id, row.position))?,
+        cursor: name.cursor(row.transaction_id, row.position)?,
         is_paused: row.is_paused,
         holder: holder.map(|holder| name.id("holder", holder)).transpose()?,
         last_error: row.last_error.clone(),
         dead_letters: name.count("dead letters", dead_letters)?,
     })
-}
-
-impl TryFrom<DeadLetterRow> for DeadLetter {
-    type Error = StoreError;
-
-    fn try_from(row: DeadLetterRow) -> Result<Self, StoreError> {
-        let name = RowName::new("dead_letters", format!("subscription {:?}", row.subscription));
-        Ok(Self {
-            event: name.id("event_id", &row.event_id)?,
-            cursor: cursor_of("dead_letters", &row.subscription, (row.transaction_id, row.position))?,
-            event_type: EventType::new(row.event_type),
-            error: row.error,
-        })
-    }
 }

@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use diesel::{
     dsl::sql,
     prelude::*,
@@ -8,21 +7,18 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use portcullis_domain::{
-    checkpoint::{Checkpoint, CheckpointHash, Leaf, RunningHash, Signature, SignedCheckpoint},
+    checkpoint::{Checkpoint, Leaf, SignedCheckpoint},
     event::Version,
     id::StreamId,
     port::{Checkpoints, Covering, FeedCursor, StoreError},
 };
-use uuid::Uuid;
-
-use crate::{
-    Postgres,
-    column::{RowName, stored_number},
-    detached,
-    error::engine,
+use portcullis_sql::{
+    column::{RowName, stored_id, stored_number},
+    row::CheckpointRow,
     schema::{checkpoints, events},
-    statement::Cached,
 };
+
+use crate::{Postgres, detached, error::engine, event_store::transaction_id, statement::Cached};
 
 /// Where the number is the next one. Of two that race, the table's key lets one in.
 const INSERT: &str = "INSERT INTO checkpoints
@@ -30,21 +26,6 @@ const INSERT: &str = "INSERT INTO checkpoints
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
     WHERE $1 = coalesce((SELECT max(number) FROM checkpoints), 0) + 1
     ON CONFLICT (number) DO NOTHING";
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = checkpoints, check_for_backend(diesel::pg::Pg))]
-struct CheckpointRow {
-    number: i64,
-    transaction_id: i64,
-    position: i64,
-    event_count: i64,
-    running_hash: Vec<u8>,
-    previous: Vec<u8>,
-    made_at: DateTime<Utc>,
-    key_id: String,
-    signature: Vec<u8>,
-    leaves: Vec<u8>,
-}
 
 #[async_trait]
 impl Checkpoints for Postgres {
@@ -67,11 +48,13 @@ impl Checkpoints for Postgres {
 
     async fn covering(&self, stream: StreamId, version: Version) -> Result<Option<Covering>, StoreError> {
         let place = events::table
-            .filter(events::stream_id.eq(Uuid::from(stream)))
+            .filter(events::stream_id.eq(stored_id(stream)))
             .filter(events::version.eq(stored_number(version)))
-            .select((events::transaction_id, events::position));
+            .limit(1)
+            .select((transaction_id(), events::position));
         let mut connection = self.connection().await?;
-        let place: Option<(i64, i64)> = place.first(&mut connection).await.optional().map_err(engine)?;
+        let place: Option<(i64, i64)> =
+            Cached(place).get_result(&mut connection).await.optional().map_err(engine)?;
         let Some((transaction, position)) = place else { return Ok(None) };
         // As one comparison of pairs, which the index answers.
         let not_before = sql::<Bool>("(checkpoints.transaction_id, checkpoints.position) >= (")
@@ -110,35 +93,5 @@ impl Checkpoints for Postgres {
         let mut connection = self.connection().await?;
         detached(async move { Ok(Cached(statement).execute(&mut connection).await.map_err(engine)? == 1) })
             .await
-    }
-}
-
-impl TryFrom<CheckpointRow> for SignedCheckpoint {
-    type Error = StoreError;
-
-    fn try_from(row: CheckpointRow) -> Result<Self, StoreError> {
-        let name = RowName::new("checkpoints", format!("number {}", row.number));
-        let signature = row.signature.as_slice().try_into();
-        let signature = signature.map_err(|_| name.corrupt("signature has another length"))?;
-        let (leaves, rest) = row.leaves.as_chunks::<32>();
-        if !rest.is_empty() {
-            return Err(name.corrupt("leaves have another length"));
-        }
-        Ok(Self {
-            checkpoint: Checkpoint {
-                number: name.count("number", row.number)?,
-                cursor: FeedCursor {
-                    transaction: name.count("transaction_id", row.transaction_id)?,
-                    position: name.count("position", row.position)?,
-                },
-                count: name.count("event_count", row.event_count)?,
-                running_hash: RunningHash::new(*name.hash("running_hash", &row.running_hash)?.as_bytes()),
-                previous: CheckpointHash::new(*name.hash("previous", &row.previous)?.as_bytes()),
-                made_at: row.made_at,
-                key_id: row.key_id,
-            },
-            signature: Signature::new(signature),
-            leaves: leaves.iter().copied().map(Leaf::new).collect(),
-        })
     }
 }

@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use diesel::{
     dsl::delete as delete_from,
     prelude::*,
@@ -12,13 +11,16 @@ use portcullis_domain::{
     id::{ApiKeyId, FeatureId},
     port::{FeatureUsages, StoreError},
 };
+use portcullis_sql::{
+    column::{RowName, stored_id, stored_number},
+    row::FeatureUsageRow,
+    schema::feature_usages,
+};
 use uuid::Uuid;
 
 use crate::{
     Postgres,
-    column::{RowName, stored_number},
     error::engine,
-    schema::feature_usages,
     statement::{Cached, Sent},
 };
 
@@ -32,16 +34,6 @@ const ADD: &str = "
 const TOTAL: &str = "
     SELECT coalesce(sum(granted), 0)::bigint AS granted, coalesce(sum(refused), 0)::bigint AS refused
     FROM feature_usages WHERE feature_id = $1";
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = feature_usages, check_for_backend(diesel::pg::Pg))]
-struct FeatureUsageRow {
-    feature_id: Uuid,
-    api_key_id: Uuid,
-    granted: i64,
-    refused: i64,
-    last_at: DateTime<Utc>,
-}
 
 #[derive(QueryableByName)]
 struct TotalRow {
@@ -62,7 +54,7 @@ pub(super) fn add<'c>(connection: &'c AsyncPgConnection, usage: &FeatureUsage) -
 }
 
 pub(super) fn delete_of(connection: &AsyncPgConnection, feature: FeatureId) -> Sent<'_> {
-    let of_feature = feature_usages::feature_id.eq(Uuid::from(feature));
+    let of_feature = feature_usages::feature_id.eq(stored_id(feature));
     Cached(delete_from(feature_usages::table.filter(of_feature))).step(connection)
 }
 
@@ -74,7 +66,7 @@ impl FeatureUsages for Postgres {
         after: Option<ApiKeyId>,
         limit: usize,
     ) -> Result<Vec<FeatureUsage>, StoreError> {
-        let of_feature = feature_usages::table.filter(feature_usages::feature_id.eq(Uuid::from(feature)));
+        let of_feature = feature_usages::table.filter(feature_usages::feature_id.eq(stored_id(feature)));
         let query = of_feature
             .order(feature_usages::api_key_id)
             .limit(stored_number(limit))
@@ -82,7 +74,7 @@ impl FeatureUsages for Postgres {
         let mut connection = self.connection().await?;
         let rows: Vec<FeatureUsageRow> = match after {
             Some(after) => {
-                query.filter(feature_usages::api_key_id.gt(Uuid::from(after))).load(&mut connection).await
+                query.filter(feature_usages::api_key_id.gt(stored_id(after))).load(&mut connection).await
             }
             None => query.load(&mut connection).await,
         }
@@ -96,21 +88,5 @@ impl FeatureUsages for Postgres {
             statement.get_result(&mut self.connection().await?).await.map_err(engine)?;
         let name = RowName::new("feature_usages", format!("feature_id {feature}"));
         Ok(UsageTotal { granted: name.count("granted", granted)?, refused: name.count("refused", refused)? })
-    }
-}
-
-impl TryFrom<FeatureUsageRow> for FeatureUsage {
-    type Error = StoreError;
-
-    fn try_from(row: FeatureUsageRow) -> Result<Self, StoreError> {
-        let name =
-            RowName::new("feature_usages", format!("feature_id {}, {}", row.feature_id, row.api_key_id));
-        Ok(Self {
-            feature: row.feature_id.into(),
-            api_key: row.api_key_id.into(),
-            granted: name.count("granted", row.granted)?,
-            refused: name.count("refused", row.refused)?,
-            last_at: row.last_at,
-        })
     }
 }

@@ -8,20 +8,23 @@ use diesel::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use portcullis_domain::{
-    caller::Origin,
     id::{LoginAttemptId, UserId},
     port::{LoginHistory, StoreError},
-    session::{LoginAttempt, LoginFailure},
+    session::LoginAttempt,
+};
+use portcullis_sql::{
+    column::{Id, Moment, stored_id, stored_number},
+    row::LoginAttemptRow,
+    schema::login_attempts,
 };
 use uuid::Uuid;
 
 use super::prune;
 use crate::{
     Postgres,
-    column::{RowName, column, stored_number},
+    column::column,
     detached,
     error::engine,
-    schema::login_attempts,
     statement::{Cached, Sent},
 };
 
@@ -36,18 +39,6 @@ const RECORD: &str = "
     ORDER BY users.id
     FOR KEY SHARE OF users
     ON CONFLICT DO NOTHING";
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = login_attempts, check_for_backend(diesel::pg::Pg))]
-#[diesel(treat_none_as_default_value = false)]
-struct LoginAttemptRow {
-    id: Uuid,
-    user_id: Uuid,
-    at: DateTime<Utc>,
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    failure: Option<String>,
-}
 
 #[derive(QueryableByName)]
 struct Dropped {
@@ -66,7 +57,7 @@ pub(super) fn lock_user(connection: &AsyncPgConnection, user: UserId) -> Sent<'_
 }
 
 pub(super) fn delete_of(connection: &AsyncPgConnection, user: UserId) -> Sent<'_> {
-    let of_user = login_attempts::user_id.eq(Uuid::from(user));
+    let of_user = login_attempts::user_id.eq(stored_id(user));
     Cached(delete_from(login_attempts::table.filter(of_user))).step(connection)
 }
 
@@ -82,9 +73,9 @@ impl LoginHistory for Postgres {
         let upkeep = self.upkeep.clone();
         detached(async move {
             let statement = sql_query(RECORD)
-                .bind::<Array<SqlUuid>, _>(column(&rows, |row| row.id))
-                .bind::<Array<SqlUuid>, _>(column(&rows, |row| row.user_id))
-                .bind::<Array<Timestamptz>, _>(column(&rows, |row| row.at))
+                .bind::<Array<Id>, _>(column(&rows, |row| row.id.clone()))
+                .bind::<Array<Id>, _>(column(&rows, |row| row.user_id.clone()))
+                .bind::<Array<Moment>, _>(column(&rows, |row| row.at))
                 .bind::<Array<Nullable<Text>>, _>(column(&rows, |row| row.ip_address.clone()))
                 .bind::<Array<Nullable<Text>>, _>(column(&rows, |row| row.user_agent.clone()))
                 .bind::<Array<Nullable<Text>>, _>(column(&rows, |row| row.failure.clone()));
@@ -102,7 +93,7 @@ impl LoginHistory for Postgres {
         limit: usize,
     ) -> Result<Vec<LoginAttempt>, StoreError> {
         let query = login_attempts::table
-            .filter(login_attempts::user_id.eq(Uuid::from(user)))
+            .filter(login_attempts::user_id.eq(stored_id(user)))
             .order((login_attempts::at.desc(), login_attempts::id.desc()))
             .limit(stored_number(limit))
             .select(LoginAttemptRow::as_select());
@@ -147,41 +138,5 @@ impl LoginHistory for Postgres {
             Ok(pruned + prune(&mut connection, "login_attempts", "at", before).await?)
         })
         .await
-    }
-}
-
-impl From<&LoginAttempt> for LoginAttemptRow {
-    fn from(attempt: &LoginAttempt) -> Self {
-        Self {
-            id: attempt.id.into(),
-            user_id: attempt.user.into(),
-            at: attempt.at,
-            ip_address: attempt.origin.ip_address.map(|address| address.to_string()),
-            user_agent: attempt.origin.user_agent.clone(),
-            failure: attempt.failure.map(|failure| failure.as_str().to_owned()),
-        }
-    }
-}
-
-impl TryFrom<LoginAttemptRow> for LoginAttempt {
-    type Error = StoreError;
-
-    fn try_from(row: LoginAttemptRow) -> Result<Self, StoreError> {
-        let name = RowName::new("login_attempts", format!("id {}", row.id));
-        let ip_address = row.ip_address.map(|address| address.parse()).transpose();
-        let failure = |text: String| {
-            LoginFailure::from_name(&text)
-                .ok_or_else(|| name.corrupt(format_args!("failure {text:?} is unknown")))
-        };
-        Ok(Self {
-            id: row.id.into(),
-            user: row.user_id.into(),
-            at: row.at,
-            origin: Origin {
-                ip_address: ip_address.map_err(|_| name.corrupt("ip_address is no address"))?,
-                user_agent: row.user_agent,
-            },
-            failure: row.failure.map(failure).transpose()?,
-        })
     }
 }

@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use diesel::{
     dsl::{delete as delete_from, insert_into},
     prelude::*,
@@ -13,41 +12,28 @@ use portcullis_domain::{
     port::{Members, StoreError},
     value::CompanyName,
 };
+use portcullis_sql::{
+    column::{stored_id, stored_number},
+    row::MemberRow,
+    schema::{companies, members},
+};
 use uuid::Uuid;
 
 use crate::{
     Postgres,
-    column::{RowName, stored_number},
     error::engine,
-    schema::{companies, members},
     statement::{Cached, Sent},
 };
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = members, check_for_backend(diesel::pg::Pg), primary_key(user_id))]
-struct MemberRow {
-    user_id: Uuid,
-    company_id: Uuid,
-    role: String,
-    status: String,
-    joined_at: DateTime<Utc>,
-}
-
 pub(super) fn put<'c>(connection: &'c AsyncPgConnection, member: &Member) -> Sent<'c> {
-    let row = MemberRow {
-        user_id: member.user.into(),
-        company_id: member.company.into(),
-        role: member.role.as_str().to_owned(),
-        status: member.status.as_str().to_owned(),
-        joined_at: member.joined_at,
-    };
+    let row = MemberRow::from(member);
     let statement =
         insert_into(members::table).values(&row).on_conflict(members::user_id).do_update().set(&row);
     Cached(statement).step(connection)
 }
 
 pub(super) fn delete(connection: &AsyncPgConnection, user: UserId) -> Sent<'_> {
-    Cached(delete_from(members::table.find(Uuid::from(user)))).step(connection)
+    Cached(delete_from(members::table.find(stored_id(user)))).step(connection)
 }
 
 /// Those of these that there are.
@@ -55,7 +41,7 @@ pub(crate) async fn find_all(
     connection: &mut AsyncPgConnection,
     ids: &BTreeSet<UserId>,
 ) -> Result<Vec<Member>, StoreError> {
-    let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+    let ids: Vec<_> = ids.iter().copied().map(stored_id).collect();
     let query = members::table.filter(members::user_id.eq_any(ids)).select(MemberRow::as_select());
     let rows = Cached(query).load(connection).await.map_err(engine)?;
     rows.into_iter().map(Member::try_from).collect()
@@ -66,14 +52,14 @@ impl Members for Postgres {
     async fn find(&self, user: UserId) -> Result<Option<Membership>, StoreError> {
         let query = members::table
             .inner_join(companies::table)
-            .filter(members::user_id.eq(Uuid::from(user)))
+            .filter(members::user_id.eq(stored_id(user)))
             .select((MemberRow::as_select(), companies::name));
         let row = query.first(&mut self.connection().await?).await.optional().map_err(engine)?;
         row.map(membership).transpose()
     }
 
     async fn find_many(&self, users: &[UserId]) -> Result<Vec<Membership>, StoreError> {
-        let ids: Vec<Uuid> = users.iter().map(|user| (*user).into()).collect();
+        let ids: Vec<_> = users.iter().copied().map(stored_id).collect();
         let query = members::table
             .inner_join(companies::table)
             .filter(members::user_id.eq_any(ids))
@@ -89,9 +75,9 @@ impl Members for Postgres {
         limit: usize,
     ) -> Result<Vec<Member>, StoreError> {
         // Ids begin with their time: none is as small as this.
-        let after = after.map_or(Uuid::nil(), Uuid::from);
+        let after = stored_id(after.map_or(Uuid::nil(), Uuid::from));
         let query = members::table
-            .filter(members::company_id.eq(Uuid::from(company)))
+            .filter(members::company_id.eq(stored_id(company)))
             .filter(members::user_id.gt(after))
             .order(members::user_id)
             .limit(stored_number(limit))
@@ -102,7 +88,7 @@ impl Members for Postgres {
 
     async fn list_owners(&self, company: CompanyId, limit: usize) -> Result<Vec<Member>, StoreError> {
         let query = members::table
-            .filter(members::company_id.eq(Uuid::from(company)))
+            .filter(members::company_id.eq(stored_id(company)))
             .filter(members::role.eq(MemberRole::Owner.as_str()))
             .filter(members::status.eq(MemberStatus::Active.as_str()))
             .order(members::user_id)
@@ -115,21 +101,4 @@ impl Members for Postgres {
 
 fn membership((member, company_name): (MemberRow, String)) -> Result<Membership, StoreError> {
     Ok(Membership { member: member.try_into()?, company_name: CompanyName::new(company_name) })
-}
-
-impl TryFrom<MemberRow> for Member {
-    type Error = StoreError;
-
-    fn try_from(row: MemberRow) -> Result<Self, StoreError> {
-        let name = RowName::new("members", format!("user {}", row.user_id));
-        Ok(Self {
-            user: row.user_id.into(),
-            company: row.company_id.into(),
-            role: MemberRole::from_name(&row.role)
-                .ok_or_else(|| name.corrupt(format_args!("role {:?} is unknown", row.role)))?,
-            status: MemberStatus::from_name(&row.status)
-                .ok_or_else(|| name.corrupt(format_args!("status {:?} is unknown", row.status)))?,
-            joined_at: row.joined_at,
-        })
-    }
 }

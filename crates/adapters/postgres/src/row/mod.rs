@@ -1,5 +1,16 @@
 //! Rows that reads are served from: one file a port.
 
+use chrono::{DateTime, Utc};
+use diesel::{sql_query, sql_types::Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
+
+use crate::{
+    Postgres, detached,
+    error::engine,
+    statement::{Cached, Sent},
+};
+
 mod access;
 mod api_key;
 mod checkpoint;
@@ -19,17 +30,6 @@ mod stream;
 mod subject_key;
 mod user;
 pub(crate) mod user_list;
-
-use chrono::{DateTime, Utc};
-use diesel::{sql_query, sql_types::Timestamptz};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
-
-use crate::{
-    Postgres, detached,
-    error::engine,
-    statement::{Cached, Sent},
-};
 
 pub(crate) use company::find_all as find_companies;
 pub(crate) use feature::find_all as find_features;

@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
     sql_query,
@@ -7,22 +6,18 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use portcullis_domain::{
-    checkpoint::{CheckpointHash, RunningHash, Signature, Tip},
-    event::StreamKind,
     id::StreamId,
-    port::{FeedCursor, Retention, StoreError},
-    retention::{BasesHash, Horizon, StreamBase},
-    seal::Sealed,
+    port::{Retention, StoreError},
+    retention::{Horizon, StreamBase},
+};
+use portcullis_sql::{
+    column::{stored_id, stored_number},
+    row::{BaseRow, HorizonRow},
+    schema::{horizons, stream_bases},
 };
 use uuid::Uuid;
 
-use crate::{
-    Postgres,
-    column::{RowName, column, stored_number},
-    detached,
-    error::engine,
-    schema::{horizons, stream_bases},
-};
+use crate::{Postgres, column::column, detached, error::engine};
 
 /// The bases come only with their horizon. Of two that race to follow one, the key of `previous` lets one in.
 const PUT: &str = "WITH put AS (
@@ -51,34 +46,6 @@ struct Count {
     count: i64,
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = horizons, check_for_backend(diesel::pg::Pg))]
-struct HorizonRow {
-    number: i64,
-    transaction_id: i64,
-    position: i64,
-    event_count: i64,
-    running_hash: Vec<u8>,
-    checkpoint_hash: Vec<u8>,
-    bases_hash: Vec<u8>,
-    streams: i64,
-    made_at: DateTime<Utc>,
-    key_id: String,
-    signature: Vec<u8>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = stream_bases, check_for_backend(diesel::pg::Pg))]
-struct BaseRow {
-    stream_id: Uuid,
-    kind: String,
-    version: i64,
-    position: i64,
-    hash: Vec<u8>,
-    recorded_at: DateTime<Utc>,
-    state: Option<Vec<u8>>,
-}
-
 #[async_trait]
 impl Retention for Postgres {
     async fn horizon(&self) -> Result<Option<Horizon>, StoreError> {
@@ -89,7 +56,7 @@ impl Retention for Postgres {
     }
 
     async fn find_base(&self, stream: StreamId) -> Result<Option<StreamBase>, StoreError> {
-        let query = stream_bases::table.find(Uuid::from(stream)).select(BaseRow::as_select());
+        let query = stream_bases::table.find(stored_id(stream)).select(BaseRow::as_select());
         let row = query.first(&mut self.connection().await?).await.optional().map_err(engine)?;
         row.map(StreamBase::try_from).transpose()
     }
@@ -102,7 +69,7 @@ impl Retention for Postgres {
         let mut connection = self.connection().await?;
         let rows: Vec<BaseRow> = match after {
             Some(after) => {
-                query.filter(stream_bases::stream_id.gt(Uuid::from(after))).load(&mut connection).await
+                query.filter(stream_bases::stream_id.gt(stored_id(after))).load(&mut connection).await
             }
             None => query.load(&mut connection).await,
         }
@@ -149,50 +116,5 @@ impl Retention for Postgres {
         let statement = sql_query(DROP).bind::<BigInt, _>(stored_number(limit));
         let mut connection = self.connection().await?;
         detached(async move { Ok(statement.execute(&mut connection).await.map_err(engine)? as u64) }).await
-    }
-}
-
-impl TryFrom<HorizonRow> for Horizon {
-    type Error = StoreError;
-
-    fn try_from(row: HorizonRow) -> Result<Self, StoreError> {
-        let name = RowName::new("horizons", format!("number {}", row.number));
-        let hash = |column, bytes: &[u8]| name.hash(column, bytes).map(|hash| *hash.as_bytes());
-        let signature = row.signature.as_slice().try_into();
-        Ok(Self {
-            tip: Tip {
-                number: name.count("number", row.number)?,
-                cursor: FeedCursor {
-                    transaction: name.count("transaction_id", row.transaction_id)?,
-                    position: name.count("position", row.position)?,
-                },
-                count: name.count("event_count", row.event_count)?,
-                running_hash: RunningHash::new(hash("running_hash", &row.running_hash)?),
-                hash: CheckpointHash::new(hash("checkpoint_hash", &row.checkpoint_hash)?),
-            },
-            bases: BasesHash::new(hash("bases_hash", &row.bases_hash)?),
-            streams: name.count("streams", row.streams)?,
-            made_at: row.made_at,
-            signature: Signature::new(signature.map_err(|_| name.corrupt("signature has another length"))?),
-            key_id: row.key_id,
-        })
-    }
-}
-
-impl TryFrom<BaseRow> for StreamBase {
-    type Error = StoreError;
-
-    fn try_from(row: BaseRow) -> Result<Self, StoreError> {
-        let name = RowName::new("stream_bases", format!("id {}", row.stream_id));
-        Ok(Self {
-            stream: row.stream_id.into(),
-            kind: StreamKind::from_stored(&row.kind)
-                .ok_or_else(|| name.corrupt(format_args!("kind {:?} is unknown", row.kind)))?,
-            version: name.count("version", row.version)?,
-            position: name.count("position", row.position)?,
-            hash: name.hash("hash", &row.hash)?,
-            recorded_at: row.recorded_at,
-            state: row.state.map(Sealed::new),
-        })
     }
 }

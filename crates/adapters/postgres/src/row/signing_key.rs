@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use diesel::{
     dsl::{insert_into, update},
     prelude::*,
@@ -10,16 +9,9 @@ use portcullis_domain::{
     port::{SigningKeys, StoreError},
     seal::Sealed,
 };
+use portcullis_sql::{row::SigningKeyRow, schema::signing_keys};
 
-use crate::{Postgres, column::RowName, detached, error::engine, schema::signing_keys, statement::Cached};
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = signing_keys, check_for_backend(diesel::pg::Pg))]
-struct SigningKeyRow {
-    epoch: i64,
-    material: Vec<u8>,
-    created_at: DateTime<Utc>,
-}
+use crate::{Postgres, detached, error::engine, statement::Cached};
 
 #[async_trait]
 impl SigningKeys for Postgres {
@@ -30,11 +22,7 @@ impl SigningKeys for Postgres {
     }
 
     async fn insert(&self, key: SealedSigningKey) -> Result<bool, StoreError> {
-        let row = SigningKeyRow {
-            epoch: key.epoch.into(),
-            material: key.material.as_bytes().to_vec(),
-            created_at: key.created_at,
-        };
+        let row = SigningKeyRow::from(&key);
         let mut connection = self.connection().await?;
         detached(async move {
             let statement =
@@ -54,18 +42,5 @@ impl SigningKeys for Postgres {
             Ok(Cached(statement).execute(&mut connection).await.map_err(engine)? == 1)
         })
         .await
-    }
-}
-
-impl TryFrom<SigningKeyRow> for SealedSigningKey {
-    type Error = StoreError;
-
-    fn try_from(row: SigningKeyRow) -> Result<Self, StoreError> {
-        let name = RowName::new("signing_keys", format!("epoch {}", row.epoch));
-        Ok(Self {
-            epoch: name.count("epoch", row.epoch)?,
-            created_at: row.created_at,
-            material: Sealed::new(row.material),
-        })
     }
 }

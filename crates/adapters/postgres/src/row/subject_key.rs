@@ -11,21 +11,24 @@ use portcullis_domain::{
     port::{KeyReplacement, StoreError, SubjectKeys},
     seal::{Sealed, SubjectKey},
 };
+use portcullis_sql::{
+    column::{RowName, StoredId, stored_id, stored_number},
+    schema::subject_keys,
+};
 use uuid::Uuid;
 
 use crate::{
     Postgres,
-    column::{column, stored_number},
+    column::column,
     detached,
     error::engine,
-    schema::subject_keys,
     statement::{Cached, Sent},
 };
 
 pub(super) fn put<'c>(connection: &'c AsyncPgConnection, key: &SubjectKey) -> Sent<'c> {
     let wrapped = subject_keys::wrapped.eq(key.wrapped.as_bytes());
     let statement = insert_into(subject_keys::table)
-        .values((subject_keys::subject_id.eq(Uuid::from(key.subject)), wrapped))
+        .values((subject_keys::subject_id.eq(stored_id(key.subject)), wrapped))
         .on_conflict(subject_keys::subject_id)
         .do_update()
         .set(wrapped);
@@ -33,14 +36,14 @@ pub(super) fn put<'c>(connection: &'c AsyncPgConnection, key: &SubjectKey) -> Se
 }
 
 pub(super) fn delete<'c>(connection: &'c AsyncPgConnection, subjects: &[SubjectId]) -> Sent<'c> {
-    let ids: Vec<Uuid> = subjects.iter().map(|subject| (*subject).into()).collect();
+    let ids = column(subjects, |subject| stored_id(*subject));
     Cached(delete_from(subject_keys::table.filter(subject_keys::subject_id.eq_any(ids)))).step(connection)
 }
 
 #[async_trait]
 impl SubjectKeys for Postgres {
     async fn find(&self, subject: SubjectId) -> Result<Option<SubjectKey>, StoreError> {
-        let query = subject_keys::table.find(Uuid::from(subject)).select(subject_keys::wrapped);
+        let query = subject_keys::table.find(stored_id(subject)).select(subject_keys::wrapped);
         let wrapped = query.first(&mut self.connection().await?).await.optional().map_err(engine)?;
         Ok(wrapped.map(|wrapped| SubjectKey { subject, wrapped: Sealed::new(wrapped) }))
     }
@@ -48,17 +51,18 @@ impl SubjectKeys for Postgres {
     async fn list(&self, after: Option<SubjectId>, limit: usize) -> Result<Vec<SubjectKey>, StoreError> {
         let query = subject_keys::table.order(subject_keys::subject_id).limit(stored_number(limit));
         let mut connection = self.connection().await?;
-        let rows: Vec<(Uuid, Vec<u8>)> = match after {
+        let rows: Vec<(StoredId, Vec<u8>)> = match after {
             Some(after) => {
-                query.filter(subject_keys::subject_id.gt(Uuid::from(after))).load(&mut connection).await
+                query.filter(subject_keys::subject_id.gt(stored_id(after))).load(&mut connection).await
             }
             None => query.load(&mut connection).await,
         }
         .map_err(engine)?;
-        let keys = rows
-            .into_iter()
-            .map(|(id, wrapped)| SubjectKey { subject: id.into(), wrapped: Sealed::new(wrapped) });
-        Ok(keys.collect())
+        let keys = rows.into_iter().map(|(id, wrapped)| {
+            let subject = RowName::of_id("subject_keys", &id).id("subject_id", &id)?;
+            Ok(SubjectKey { subject, wrapped: Sealed::new(wrapped) })
+        });
+        keys.collect()
     }
 
     async fn replace(&self, replacements: Vec<KeyReplacement>) -> Result<u64, StoreError> {

@@ -17,14 +17,10 @@ use portcullis_domain::{
     port::{StoreError, UserCursor, UserQuery},
     user::User,
 };
+use portcullis_sql::{column::stored_number, row::UserRow};
 use uuid::Uuid;
 
-use super::user::UserRow;
-use crate::{
-    Postgres,
-    column::{storable, stored_number},
-    error::engine,
-};
+use crate::{Postgres, column::storable, error::engine};
 
 /// Candidates of one round trip at most.
 const MOST: usize = 50_000;

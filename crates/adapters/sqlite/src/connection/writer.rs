@@ -301,7 +301,7 @@ struct Checkpoint {
 
 /// The position of the newest event; 0 before the first.
 pub(crate) fn newest_position(connection: &mut SqliteConnection) -> QueryResult<u64> {
-    use crate::schema::events;
+    use portcullis_sql::schema::events;
 
     let newest: Option<i64> = events::table.select(diesel::dsl::max(events::position)).first(connection)?;
     Ok(newest.map_or(0, i64::unsigned_abs))

@@ -6,43 +6,23 @@ use diesel::{
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
-    audit::{Access, Accessed},
+    audit::Access,
     id::{AccessId, StreamId},
     port::{Accesses, StoreError},
 };
-
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
-    error::engine,
+use portcullis_sql::{
+    column::{StoredTime, stored_id, stored_number, stored_time},
+    row::AccessRow,
     schema::accesses,
-    statement::Cached,
 };
+
+use crate::{Sqlite, error::engine, statement::Cached};
 
 /// The engine deletes by a limit only in a query within.
 const OLD: &str = "DELETE FROM accesses WHERE id IN (SELECT id FROM accesses WHERE at < ? LIMIT ?)";
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = accesses, check_for_backend(diesel::sqlite::Sqlite))]
-#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-struct AccessRow {
-    id: Vec<u8>,
-    stream_id: Vec<u8>,
-    actor_kind: String,
-    actor_id: Option<Vec<u8>>,
-    what: String,
-    at: i64,
-}
-
 pub(super) fn put(connection: &mut SqliteConnection, access: &Access) -> QueryResult<()> {
-    let row = AccessRow {
-        id: stored_id(access.id),
-        stream_id: stored_id(access.stream),
-        actor_kind: access.actor.kind().to_owned(),
-        actor_id: access.actor.id().map(stored_id),
-        what: access.what.as_str().to_owned(),
-        at: access.at.timestamp_micros(),
-    };
+    let row = AccessRow::from(access);
     let statement = insert_into(accesses::table).values(&row).on_conflict(accesses::id).do_update().set(&row);
     Cached(statement).run(connection)
 }
@@ -65,7 +45,7 @@ impl Accesses for Sqlite {
             let mut page = accesses::table.filter(to_stream.clone()).into_boxed();
             if let Some(after) = after.map(stored_id) {
                 let place = accesses::table.find(&after).filter(to_stream).select(accesses::at);
-                let Some(at) = place.first::<i64>(connection).optional().map_err(engine)? else {
+                let Some(at) = place.first::<StoredTime>(connection).optional().map_err(engine)? else {
                     return Ok(Vec::new());
                 };
                 // The first says what the index can use.
@@ -92,7 +72,7 @@ impl Accesses for Sqlite {
         self.read(move |connection| {
             let mut page = accesses::table.filter(to_stream).into_boxed();
             if let Some((at, id)) = after {
-                let (at, id) = (at.timestamp_micros(), stored_id(id));
+                let (at, id) = (stored_time(at), stored_id(id));
                 // The first says what the index can use.
                 page = page.filter(accesses::at.ge(at)).filter(accesses::at.gt(at).or(accesses::id.gt(id)));
             }
@@ -108,20 +88,5 @@ impl Accesses for Sqlite {
 
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         self.prune_by(OLD, before).await
-    }
-}
-
-impl TryFrom<AccessRow> for Access {
-    type Error = StoreError;
-
-    fn try_from(row: AccessRow) -> Result<Self, StoreError> {
-        let name = RowName::new("accesses", IdKey(&row.id));
-        Ok(Self {
-            id: name.id("id", &row.id)?,
-            stream: name.id("stream_id", &row.stream_id)?,
-            actor: name.actor(&row.actor_kind, row.actor_id.as_deref())?,
-            what: name.named("what", &row.what, Accessed::from_name)?,
-            at: name.time("at", row.at)?,
-        })
     }
 }

@@ -4,33 +4,18 @@ use diesel::{
     prelude::*,
 };
 use portcullis_domain::{
-    checkpoint::{Checkpoint, CheckpointHash, Leaf, RunningHash, Signature, SignedCheckpoint},
+    checkpoint::SignedCheckpoint,
     event::Version,
     id::StreamId,
     port::{Checkpoints, Covering, FeedCursor, StoreError},
 };
-
-use crate::{
-    Sqlite,
+use portcullis_sql::{
     column::{RowName, stored_id, stored_number},
-    error::engine,
+    row::CheckpointRow,
     schema::{checkpoints, events},
 };
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = checkpoints, check_for_backend(diesel::sqlite::Sqlite))]
-struct CheckpointRow {
-    number: i64,
-    transaction_id: i64,
-    position: i64,
-    event_count: i64,
-    running_hash: Vec<u8>,
-    previous: Vec<u8>,
-    made_at: i64,
-    key_id: String,
-    signature: Vec<u8>,
-    leaves: Vec<u8>,
-}
+use crate::{Sqlite, error::engine};
 
 #[async_trait]
 impl Checkpoints for Sqlite {
@@ -89,54 +74,5 @@ impl Checkpoints for Sqlite {
             Ok(true)
         })
         .await
-    }
-}
-
-impl From<&SignedCheckpoint> for CheckpointRow {
-    fn from(signed: &SignedCheckpoint) -> Self {
-        let Checkpoint { number, cursor, count, running_hash, previous, made_at, key_id } =
-            &signed.checkpoint;
-        Self {
-            number: stored_number(*number),
-            transaction_id: stored_number(cursor.transaction),
-            position: stored_number(cursor.position),
-            event_count: stored_number(*count),
-            running_hash: running_hash.as_bytes().to_vec(),
-            previous: previous.as_bytes().to_vec(),
-            made_at: made_at.timestamp_micros(),
-            key_id: key_id.clone(),
-            signature: signed.signature.as_bytes().to_vec(),
-            leaves: signed.leaves.iter().flat_map(Leaf::as_bytes).copied().collect(),
-        }
-    }
-}
-
-impl TryFrom<CheckpointRow> for SignedCheckpoint {
-    type Error = StoreError;
-
-    fn try_from(row: CheckpointRow) -> Result<Self, StoreError> {
-        let name = RowName::new("checkpoints", format!("number {}", row.number));
-        let signature = row.signature.as_slice().try_into();
-        let signature = signature.map_err(|_| name.corrupt("signature has another length"))?;
-        let (leaves, rest) = row.leaves.as_chunks::<32>();
-        if !rest.is_empty() {
-            return Err(name.corrupt("leaves have another length"));
-        }
-        Ok(Self {
-            checkpoint: Checkpoint {
-                number: name.count("number", row.number)?,
-                cursor: FeedCursor {
-                    transaction: name.count("transaction_id", row.transaction_id)?,
-                    position: name.count("position", row.position)?,
-                },
-                count: name.count("event_count", row.event_count)?,
-                running_hash: RunningHash::new(*name.hash("running_hash", &row.running_hash)?.as_bytes()),
-                previous: CheckpointHash::new(*name.hash("previous", &row.previous)?.as_bytes()),
-                made_at: name.time("made_at", row.made_at)?,
-                key_id: row.key_id,
-            },
-            signature: Signature::new(signature),
-            leaves: leaves.iter().copied().map(Leaf::new).collect(),
-        })
     }
 }

@@ -5,33 +5,17 @@ use diesel::{
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
-    caller::Role,
-    feature::{Feature, FeatureDescription, FeatureName, FeatureSettings},
+    feature::{Feature, FeatureName},
     id::FeatureId,
     port::{Features, StoreError},
 };
-
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
-    error::engine,
+use portcullis_sql::{
+    column::{stored_id, stored_number},
+    row::FeatureRow,
     schema::features,
-    statement::Cached,
 };
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = features, check_for_backend(diesel::sqlite::Sqlite))]
-#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-struct FeatureRow {
-    id: Vec<u8>,
-    name: String,
-    description: String,
-    enabled: bool,
-    required_role: Option<String>,
-    company_id: Option<Vec<u8>>,
-    created_at: i64,
-    updated_at: i64,
-}
+use crate::{Sqlite, error::engine, statement::Cached};
 
 pub(super) fn put(connection: &mut SqliteConnection, feature: &Feature) -> QueryResult<()> {
     let row = FeatureRow::from(feature);
@@ -72,43 +56,5 @@ impl Features for Sqlite {
             rows.map_err(engine)?.into_iter().map(Feature::try_from).collect()
         })
         .await
-    }
-}
-
-impl From<&Feature> for FeatureRow {
-    fn from(feature: &Feature) -> Self {
-        let FeatureSettings { description, enabled, required_role, company_id } = &feature.settings;
-        Self {
-            id: stored_id(feature.id),
-            name: feature.name.as_str().to_owned(),
-            description: description.as_str().to_owned(),
-            enabled: *enabled,
-            required_role: required_role.map(|role| role.as_str().to_owned()),
-            company_id: company_id.map(stored_id),
-            created_at: feature.created_at.timestamp_micros(),
-            updated_at: feature.updated_at.timestamp_micros(),
-        }
-    }
-}
-
-impl TryFrom<FeatureRow> for Feature {
-    type Error = StoreError;
-
-    fn try_from(row: FeatureRow) -> Result<Self, StoreError> {
-        let name = RowName::new("features", IdKey(&row.id));
-        let required_role = row.required_role.map(|role| name.named("required_role", &role, Role::from_name));
-        let company_id = row.company_id.map(|company| name.id("company_id", &company));
-        Ok(Self {
-            id: name.id("id", &row.id)?,
-            name: FeatureName::new(row.name),
-            settings: FeatureSettings {
-                description: FeatureDescription::new(row.description),
-                enabled: row.enabled,
-                required_role: required_role.transpose()?,
-                company_id: company_id.transpose()?,
-            },
-            created_at: name.time("created_at", row.created_at)?,
-            updated_at: name.time("updated_at", row.updated_at)?,
-        })
     }
 }

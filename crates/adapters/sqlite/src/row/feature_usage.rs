@@ -1,24 +1,19 @@
 use async_trait::async_trait;
 use diesel::{
-    dsl::delete as delete_from,
-    prelude::*,
-    sql_query,
-    sql_types::{BigInt, Binary},
-    sqlite::SqliteConnection,
+    dsl::delete as delete_from, prelude::*, sql_query, sql_types::BigInt, sqlite::SqliteConnection,
 };
 use portcullis_domain::{
     feature::{FeatureUsage, UsageTotal},
     id::{ApiKeyId, FeatureId},
     port::{FeatureUsages, StoreError},
 };
-
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
-    error::engine,
+use portcullis_sql::{
+    column::{Id, Moment, RowName, stored_id, stored_number, stored_time},
+    row::FeatureUsageRow,
     schema::feature_usages,
-    statement::Cached,
 };
+
+use crate::{Sqlite, error::engine, statement::Cached};
 
 /// Adds up, where the feature is there.
 const ADD: &str = "
@@ -30,16 +25,6 @@ const TOTAL: &str = "
     SELECT coalesce(sum(granted), 0) AS granted, coalesce(sum(refused), 0) AS refused
     FROM feature_usages WHERE feature_id = ?1";
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = feature_usages, check_for_backend(diesel::sqlite::Sqlite))]
-struct FeatureUsageRow {
-    feature_id: Vec<u8>,
-    api_key_id: Vec<u8>,
-    granted: i64,
-    refused: i64,
-    last_at: i64,
-}
-
 #[derive(QueryableByName)]
 struct TotalRow {
     #[diesel(sql_type = BigInt)]
@@ -50,11 +35,11 @@ struct TotalRow {
 
 pub(super) fn add(connection: &mut SqliteConnection, usage: &FeatureUsage) -> QueryResult<()> {
     let statement = sql_query(ADD)
-        .bind::<Binary, _>(stored_id(usage.feature))
-        .bind::<Binary, _>(stored_id(usage.api_key))
+        .bind::<Id, _>(stored_id(usage.feature))
+        .bind::<Id, _>(stored_id(usage.api_key))
         .bind::<BigInt, _>(stored_number(usage.granted))
         .bind::<BigInt, _>(stored_number(usage.refused))
-        .bind::<BigInt, _>(usage.last_at.timestamp_micros());
+        .bind::<Moment, _>(stored_time(usage.last_at));
     Cached(statement).run(connection)
 }
 
@@ -73,7 +58,7 @@ impl FeatureUsages for Sqlite {
     ) -> Result<Vec<FeatureUsage>, StoreError> {
         let of_feature = feature_usages::feature_id.eq(stored_id(feature));
         // Before every id that there is.
-        let after = after.map_or_else(Vec::new, stored_id);
+        let after = after.map(stored_id).unwrap_or_default();
         self.read(move |connection| {
             let rows = feature_usages::table
                 .filter(of_feature)
@@ -89,30 +74,15 @@ impl FeatureUsages for Sqlite {
 
     async fn total(&self, feature: FeatureId) -> Result<UsageTotal, StoreError> {
         self.read(move |connection| {
-            let statement = sql_query(TOTAL).bind::<Binary, _>(stored_id(feature));
+            let statement = sql_query(TOTAL).bind::<Id, _>(stored_id(feature));
             let TotalRow { granted, refused } = statement.get_result(connection).map_err(engine)?;
             let id = stored_id(feature);
-            let name = RowName::new("feature_usages", IdKey(&id));
+            let name = RowName::of_id("feature_usages", &id);
             Ok(UsageTotal {
                 granted: name.count("granted", granted)?,
                 refused: name.count("refused", refused)?,
             })
         })
         .await
-    }
-}
-
-impl TryFrom<FeatureUsageRow> for FeatureUsage {
-    type Error = StoreError;
-
-    fn try_from(row: FeatureUsageRow) -> Result<Self, StoreError> {
-        let name = RowName::new("feature_usages", IdKey(&row.api_key_id));
-        Ok(Self {
-            feature: name.id("feature_id", &row.feature_id)?,
-            api_key: name.id("api_key_id", &row.api_key_id)?,
-            granted: name.count("granted", row.granted)?,
-            refused: name.count("refused", row.refused)?,
-            last_at: name.time("last_at", row.last_at)?,
-        })
     }
 }

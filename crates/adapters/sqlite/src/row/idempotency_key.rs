@@ -10,35 +10,16 @@ use portcullis_domain::{
     port::{IdempotencyKeys, StoreError},
     stream::{IdempotentRequest, RequestDigest},
 };
-
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
-    error::engine,
+use portcullis_sql::{
+    column::{stored_id, stored_number, stored_time},
+    row::RequestRow,
     schema::idempotent_requests,
-    statement::Cached,
 };
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = idempotent_requests, check_for_backend(diesel::sqlite::Sqlite))]
-struct RequestRow {
-    key: Vec<u8>,
-    request: Vec<u8>,
-    stream_id: Vec<u8>,
-    version: i64,
-    claimed_by: Vec<u8>,
-    created_at: i64,
-}
+use crate::{Sqlite, error::engine, statement::Cached};
 
 pub(super) fn put(connection: &mut SqliteConnection, request: &IdempotentRequest) -> QueryResult<()> {
-    let row = RequestRow {
-        key: request.key.as_bytes().to_vec(),
-        request: request.request.as_bytes().to_vec(),
-        stream_id: stored_id(request.stream),
-        version: stored_number(request.version),
-        claimed_by: stored_id(request.claimed_by),
-        created_at: request.created_at.timestamp_micros(),
-    };
+    let row = RequestRow::from(request);
     let statement = insert_into(idempotent_requests::table)
         .values(&row)
         .on_conflict(idempotent_requests::key)
@@ -78,7 +59,7 @@ impl IdempotencyKeys for Sqlite {
     ) -> Result<Vec<IdempotentRequest>, StoreError> {
         self.read(move |connection| {
             let rows = idempotent_requests::table
-                .filter(idempotent_requests::created_at.lt(before.timestamp_micros()))
+                .filter(idempotent_requests::created_at.lt(stored_time(before)))
                 .order((idempotent_requests::created_at, idempotent_requests::key))
                 .limit(stored_number(limit))
                 .select(RequestRow::as_select())
@@ -86,25 +67,5 @@ impl IdempotencyKeys for Sqlite {
             rows.map_err(engine)?.into_iter().map(IdempotentRequest::try_from).collect()
         })
         .await
-    }
-}
-
-impl TryFrom<RequestRow> for IdempotentRequest {
-    type Error = StoreError;
-
-    fn try_from(row: RequestRow) -> Result<Self, StoreError> {
-        let name = RowName::new("idempotent_requests", IdKey(&row.key));
-        let digest = |column, bytes: &[u8]| {
-            let hash = name.hash(column, bytes)?;
-            Ok::<_, StoreError>(RequestDigest::new(*hash.as_bytes()))
-        };
-        Ok(Self {
-            key: digest("key", &row.key)?,
-            request: digest("request", &row.request)?,
-            stream: name.id("stream_id", &row.stream_id)?,
-            version: name.count("version", row.version)?,
-            claimed_by: name.id("claimed_by", &row.claimed_by)?,
-            created_at: name.time("created_at", row.created_at)?,
-        })
     }
 }

@@ -6,18 +6,20 @@ use diesel::{
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
-    caller::Origin,
     id::{LoginAttemptId, UserId},
     port::{LoginHistory, StoreError},
-    session::{LoginAttempt, LoginFailure},
+    session::LoginAttempt,
+};
+use portcullis_sql::{
+    column::{StoredTime, stored_id, stored_number},
+    row::LoginAttemptRow,
+    schema::{login_attempts, users},
 };
 
 use crate::{
     Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
     connection::{Abandoned, Traces},
     error::engine,
-    schema::{login_attempts, users},
     statement::Cached,
 };
 
@@ -25,27 +27,8 @@ use crate::{
 const OLD: &str =
     "DELETE FROM login_attempts WHERE id IN (SELECT id FROM login_attempts WHERE at < ? LIMIT ?)";
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = login_attempts, check_for_backend(diesel::sqlite::Sqlite))]
-#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-struct LoginAttemptRow {
-    id: Vec<u8>,
-    user_id: Vec<u8>,
-    at: i64,
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    failure: Option<String>,
-}
-
 pub(super) fn put(connection: &mut SqliteConnection, attempt: &LoginAttempt) -> QueryResult<()> {
-    let row = LoginAttemptRow {
-        id: stored_id(attempt.id),
-        user_id: stored_id(attempt.user),
-        at: attempt.at.timestamp_micros(),
-        ip_address: attempt.origin.ip_address.map(|address| address.to_string()),
-        user_agent: attempt.origin.user_agent.clone(),
-        failure: attempt.failure.map(|failure| failure.as_str().to_owned()),
-    };
+    let row = LoginAttemptRow::from(attempt);
     let statement =
         insert_into(login_attempts::table).values(&row).on_conflict(login_attempts::id).do_update().set(&row);
     Cached(statement).run(connection)
@@ -83,7 +66,7 @@ impl LoginHistory for Sqlite {
             let mut page = login_attempts::table.filter(of_user.clone()).into_boxed();
             if let Some(after) = after.map(stored_id) {
                 let place = login_attempts::table.find(&after).filter(of_user).select(login_attempts::at);
-                let Some(at) = place.first::<i64>(connection).optional().map_err(engine)? else {
+                let Some(at) = place.first::<StoredTime>(connection).optional().map_err(engine)? else {
                     return Ok(Vec::new());
                 };
                 // The first says what the index can use.
@@ -103,24 +86,5 @@ impl LoginHistory for Sqlite {
 
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         self.prune_by(OLD, before).await
-    }
-}
-
-impl TryFrom<LoginAttemptRow> for LoginAttempt {
-    type Error = StoreError;
-
-    fn try_from(row: LoginAttemptRow) -> Result<Self, StoreError> {
-        let name = RowName::new("login_attempts", IdKey(&row.id));
-        let failure = row
-            .failure
-            .map(|failure| name.named("failure", &failure, LoginFailure::from_name))
-            .transpose()?;
-        Ok(Self {
-            id: name.id("id", &row.id)?,
-            user: name.id("user_id", &row.user_id)?,
-            at: name.time("at", row.at)?,
-            origin: Origin { ip_address: name.address(row.ip_address)?, user_agent: row.user_agent },
-            failure,
-        })
     }
 }

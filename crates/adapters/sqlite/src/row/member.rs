@@ -10,36 +10,19 @@ use portcullis_domain::{
     port::{Members, StoreError},
     value::CompanyName,
 };
-
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
-    error::engine,
+use portcullis_sql::{
+    column::{stored_id, stored_number},
+    row::MemberRow,
     schema::{companies, members},
-    statement::Cached,
 };
+
+use crate::{Sqlite, error::engine, statement::Cached};
 
 /// How many users one statement names; the engine takes 32 766 values.
 const NAMED: usize = 1_000;
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = members, check_for_backend(diesel::sqlite::Sqlite), primary_key(user_id))]
-struct MemberRow {
-    user_id: Vec<u8>,
-    company_id: Vec<u8>,
-    role: String,
-    status: String,
-    joined_at: i64,
-}
-
 pub(super) fn put(connection: &mut SqliteConnection, member: &Member) -> QueryResult<()> {
-    let row = MemberRow {
-        user_id: stored_id(member.user),
-        company_id: stored_id(member.company),
-        role: member.role.as_str().to_owned(),
-        status: member.status.as_str().to_owned(),
-        joined_at: member.joined_at.timestamp_micros(),
-    };
+    let row = MemberRow::from(member);
     let statement =
         insert_into(members::table).values(&row).on_conflict(members::user_id).do_update().set(&row);
     Cached(statement).run(connection)
@@ -115,20 +98,5 @@ impl Members for Sqlite {
             rows.map_err(engine)?.into_iter().map(Member::try_from).collect()
         })
         .await
-    }
-}
-
-impl TryFrom<MemberRow> for Member {
-    type Error = StoreError;
-
-    fn try_from(row: MemberRow) -> Result<Self, StoreError> {
-        let name = RowName::new("members", IdKey(&row.user_id));
-        Ok(Self {
-            user: name.id("user_id", &row.user_id)?,
-            company: name.id("company_id", &row.company_id)?,
-            role: name.named("role", &row.role, MemberRole::from_name)?,
-            status: name.named("status", &row.status, MemberStatus::from_name)?,
-            joined_at: name.time("joined_at", row.joined_at)?,
-        })
     }
 }

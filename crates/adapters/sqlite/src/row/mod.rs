@@ -1,5 +1,12 @@
 //! Rows that reads are served from: one file a port.
 
+use chrono::{DateTime, Utc};
+use diesel::{QueryResult, RunQueryDsl, sql_query, sql_types::BigInt, sqlite::SqliteConnection};
+use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
+use portcullis_sql::column::{Moment, stored_number, stored_time};
+
+use crate::{Sqlite, error::engine};
+
 mod access;
 mod api_key;
 mod checkpoint;
@@ -19,12 +26,6 @@ mod stream;
 mod subject_key;
 mod user;
 pub(crate) mod user_list;
-
-use chrono::{DateTime, Utc};
-use diesel::{QueryResult, RunQueryDsl, sql_query, sql_types::BigInt, sqlite::SqliteConnection};
-use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
-
-use crate::{Sqlite, column::stored_number, error::engine};
 
 /// How many rows one write prunes, lest commits wait for all of them.
 const PRUNED_AT_ONCE: usize = 1_000;
@@ -93,7 +94,7 @@ impl Sqlite {
         let mut pruned = 0;
         loop {
             let portion = sql_query(statement)
-                .bind::<BigInt, _>(before.timestamp_micros())
+                .bind::<Moment, _>(stored_time(before))
                 .bind::<BigInt, _>(stored_number(PRUNED_AT_ONCE));
             let deleted = self.write(move |connection| portion.execute(connection).map_err(engine)).await?;
             pruned += deleted as u64;

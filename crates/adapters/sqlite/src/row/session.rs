@@ -3,48 +3,29 @@ use chrono::{DateTime, Utc};
 use diesel::{
     dsl::{delete as delete_from, insert_into, update},
     prelude::*,
-    sql_types::BigInt,
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
-    caller::Origin,
     id::{SessionId, UserId},
     port::{RotateOutcome, Rotation, Sessions, StoreError},
     session::Session,
 };
-
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, counted, stored_id, stored_number},
-    error::engine,
+use portcullis_sql::{
+    column::{Moment, counted, stored_id, stored_number, stored_time},
+    row::SessionRow,
     schema::sessions,
-    statement::Cached,
 };
+
+use crate::{Sqlite, error::engine, statement::Cached};
 
 /// The engine deletes by a limit only in a query within.
 const EXPIRED: &str =
     "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ?)";
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = sessions, check_for_backend(diesel::sqlite::Sqlite))]
-#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-struct SessionRow {
-    id: Vec<u8>,
-    user_id: Vec<u8>,
-    generation: i64,
-    created_at: i64,
-    rotated_at: i64,
-    last_seen_at: i64,
-    expires_at: i64,
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    ends_at: i64,
-}
-
 diesel::define_sql_function! {
     /// The lesser of two, which the engine has under the name of an aggregate.
     #[sql_name = "min"]
-    fn lesser(one: BigInt, other: BigInt) -> BigInt;
+    fn lesser(one: Moment, other: Moment) -> Moment;
 }
 
 pub(super) fn put(connection: &mut SqliteConnection, session: &Session) -> QueryResult<()> {
@@ -91,7 +72,7 @@ impl Sessions for Sqlite {
     }
 
     async fn touch(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let at = at.timestamp_micros();
+        let at = stored_time(at);
         self.write(move |connection| {
             let step = update(sessions::table.find(stored_id(id)))
                 .filter(sessions::last_seen_at.lt(at))
@@ -102,7 +83,7 @@ impl Sessions for Sqlite {
     }
 
     async fn count_live(&self, at: DateTime<Utc>) -> Result<u64, StoreError> {
-        let live = sessions::expires_at.gt(at.timestamp_micros());
+        let live = sessions::expires_at.gt(stored_time(at));
         self.read(move |connection| {
             let count = sessions::table.filter(live).count().get_result(connection);
             Ok(counted(count.map_err(engine)?))
@@ -117,7 +98,7 @@ impl Sessions for Sqlite {
 
 /// One compare-and-set: the update finds the session only where it lives and stands at the generation.
 fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<RotateOutcome, StoreError> {
-    let at = rotation.at.timestamp_micros();
+    let at = stored_time(rotation.at);
     let session = sessions::table.find(stored_id(rotation.session));
     let from = rotation.from_generation;
     let step = update(session.clone())
@@ -127,7 +108,7 @@ fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<Rota
             sessions::generation.eq(stored_number(from.saturating_add(1))),
             sessions::rotated_at.eq(at),
             sessions::last_seen_at.eq(at),
-            sessions::expires_at.eq(lesser(rotation.expires_at.timestamp_micros(), sessions::ends_at)),
+            sessions::expires_at.eq(lesser(stored_time(rotation.expires_at), sessions::ends_at)),
             sessions::ip_address.eq(rotation.origin.ip_address.map(|address| address.to_string())),
             sessions::user_agent.eq(rotation.origin.user_agent.clone()),
         ))
@@ -139,41 +120,5 @@ fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<Rota
     match live.first::<SessionRow>(connection).optional().map_err(engine)? {
         Some(row) => row.try_into().map(RotateOutcome::Stale),
         None => Ok(RotateOutcome::Gone),
-    }
-}
-
-impl From<&Session> for SessionRow {
-    fn from(session: &Session) -> Self {
-        Self {
-            id: stored_id(session.id),
-            user_id: stored_id(session.user),
-            generation: stored_number(session.generation),
-            created_at: session.created_at.timestamp_micros(),
-            rotated_at: session.rotated_at.timestamp_micros(),
-            last_seen_at: session.last_seen_at.timestamp_micros(),
-            expires_at: session.expires_at.timestamp_micros(),
-            ip_address: session.origin.ip_address.map(|address| address.to_string()),
-            user_agent: session.origin.user_agent.clone(),
-            ends_at: session.ends_at.timestamp_micros(),
-        }
-    }
-}
-
-impl TryFrom<SessionRow> for Session {
-    type Error = StoreError;
-
-    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
-        let name = RowName::new("sessions", IdKey(&row.id));
-        Ok(Self {
-            id: name.id("id", &row.id)?,
-            user: name.id("user_id", &row.user_id)?,
-            generation: name.count("generation", row.generation)?,
-            created_at: name.time("created_at", row.created_at)?,
-            rotated_at: name.time("rotated_at", row.rotated_at)?,
-            last_seen_at: name.time("last_seen_at", row.last_seen_at)?,
-            expires_at: name.time("expires_at", row.expires_at)?,
-            ends_at: name.time("ends_at", row.ends_at)?,
-            origin: Origin { ip_address: name.address(row.ip_address)?, user_agent: row.user_agent },
-        })
     }
 }

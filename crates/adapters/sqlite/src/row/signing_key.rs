@@ -8,16 +8,9 @@ use portcullis_domain::{
     port::{SigningKeys, StoreError},
     seal::Sealed,
 };
+use portcullis_sql::{row::SigningKeyRow, schema::signing_keys};
 
-use crate::{Sqlite, column::RowName, error::engine, schema::signing_keys};
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = signing_keys, check_for_backend(diesel::sqlite::Sqlite))]
-struct SigningKeyRow {
-    epoch: i64,
-    material: Vec<u8>,
-    created_at: i64,
-}
+use crate::{Sqlite, error::engine};
 
 #[async_trait]
 impl SigningKeys for Sqlite {
@@ -33,11 +26,7 @@ impl SigningKeys for Sqlite {
     }
 
     async fn insert(&self, key: SealedSigningKey) -> Result<bool, StoreError> {
-        let row = SigningKeyRow {
-            epoch: key.epoch.into(),
-            material: key.material.as_bytes().to_vec(),
-            created_at: key.created_at.timestamp_micros(),
-        };
+        let row = SigningKeyRow::from(&key);
         self.write(move |connection| {
             let statement =
                 insert_into(signing_keys::table).values(&row).on_conflict(signing_keys::epoch).do_nothing();
@@ -55,18 +44,5 @@ impl SigningKeys for Sqlite {
             Ok(statement.execute(connection).map_err(engine)? == 1)
         })
         .await
-    }
-}
-
-impl TryFrom<SigningKeyRow> for SealedSigningKey {
-    type Error = StoreError;
-
-    fn try_from(row: SigningKeyRow) -> Result<Self, StoreError> {
-        let name = RowName::new("signing_keys", format!("epoch {}", row.epoch));
-        Ok(Self {
-            epoch: name.count("epoch", row.epoch)?,
-            created_at: name.time("created_at", row.created_at)?,
-            material: Sealed::new(row.material),
-        })
     }
 }

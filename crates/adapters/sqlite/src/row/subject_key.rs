@@ -9,14 +9,12 @@ use portcullis_domain::{
     port::{KeyReplacement, StoreError, SubjectKeys},
     seal::{Sealed, SubjectKey},
 };
-
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, stored_id, stored_number},
-    error::engine,
+use portcullis_sql::{
+    column::{RowName, StoredId, stored_id, stored_number},
     schema::subject_keys,
-    statement::Cached,
 };
+
+use crate::{Sqlite, error::engine, statement::Cached};
 
 pub(super) fn put(connection: &mut SqliteConnection, key: &SubjectKey) -> QueryResult<()> {
     let wrapped = subject_keys::wrapped.eq(key.wrapped.as_bytes());
@@ -48,13 +46,13 @@ impl SubjectKeys for Sqlite {
         // No bytes come before any bytes.
         let after = after.map(stored_id).unwrap_or_default();
         self.read(move |connection| {
-            let rows: QueryResult<Vec<(Vec<u8>, Vec<u8>)>> = subject_keys::table
+            let rows: QueryResult<Vec<(StoredId, Vec<u8>)>> = subject_keys::table
                 .filter(subject_keys::subject_id.gt(after))
                 .order(subject_keys::subject_id)
                 .limit(stored_number(limit))
                 .load(connection);
             let keys = rows.map_err(engine)?.into_iter().map(|(id, wrapped)| {
-                let subject = RowName::new("subject_keys", IdKey(&id)).id("subject_id", &id)?;
+                let subject = RowName::of_id("subject_keys", &id).id("subject_id", &id)?;
                 Ok(SubjectKey { subject, wrapped: Sealed::new(wrapped) })
             });
             keys.collect()

@@ -5,46 +5,19 @@ use diesel::{
     sqlite::SqliteConnection,
 };
 use portcullis_domain::{
-    caller::Role,
     id::UserId,
     port::{StoreError, UserCount, UserCursor, UserQuery, Users},
-    user::{Profile, User},
-    value::{Email, PersonName, Phone, ShortText, Username},
+    user::User,
+    value::{Email, Username},
+};
+use portcullis_sql::{
+    column::{counted, stored_id},
+    row::UserRow,
+    schema::users,
 };
 
 use super::user_list;
-use crate::{
-    Sqlite,
-    column::{IdKey, RowName, counted, stored_id, stored_number},
-    error::engine,
-    schema::users,
-    statement::Cached,
-};
-
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = users, check_for_backend(diesel::sqlite::Sqlite))]
-#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-pub(super) struct UserRow {
-    pub(super) id: Vec<u8>,
-    version: i64,
-    email: String,
-    email_folded: String,
-    username: Option<String>,
-    name: String,
-    phone: Option<String>,
-    business_type: Option<String>,
-    business_number: Option<String>,
-    industry: Option<String>,
-    region: Option<String>,
-    role: String,
-    is_active: bool,
-    is_verified: bool,
-    created_at: i64,
-    updated_at: i64,
-    last_login_at: Option<i64>,
-    unlocks: i64,
-    name_folded: String,
-}
+use crate::{Sqlite, error::engine, statement::Cached};
 
 pub(super) fn put(connection: &mut SqliteConnection, user: &User) -> QueryResult<()> {
     let row = UserRow::from(user);
@@ -138,62 +111,4 @@ impl Users for Sqlite {
 
 fn one(found: QueryResult<UserRow>) -> Result<Option<User>, StoreError> {
     found.optional().map_err(engine)?.map(User::try_from).transpose()
-}
-
-impl From<&User> for UserRow {
-    fn from(user: &User) -> Self {
-        let Profile { email, username, name, phone, business_type, business_number, industry, region } =
-            &user.profile;
-        let text = |text: &Option<ShortText>| text.as_ref().map(|text| text.as_str().to_owned());
-        Self {
-            id: stored_id(user.id),
-            version: stored_number(user.version),
-            email: email.as_str().to_owned(),
-            email_folded: email.folded(),
-            username: username.as_ref().map(|username| username.as_str().to_owned()),
-            name: name.as_str().to_owned(),
-            phone: phone.as_ref().map(|phone| phone.as_str().to_owned()),
-            business_type: text(business_type),
-            business_number: text(business_number),
-            industry: text(industry),
-            region: text(region),
-            role: user.role.as_str().to_owned(),
-            is_active: user.is_active,
-            is_verified: user.is_verified,
-            created_at: user.created_at.timestamp_micros(),
-            updated_at: user.updated_at.timestamp_micros(),
-            last_login_at: user.last_login_at.map(|at| at.timestamp_micros()),
-            unlocks: user.unlocks.into(),
-            name_folded: UserQuery::prefix(name.as_str()),
-        }
-    }
-}
-
-impl TryFrom<UserRow> for User {
-    type Error = StoreError;
-
-    fn try_from(row: UserRow) -> Result<Self, StoreError> {
-        let name = RowName::new("users", IdKey(&row.id));
-        Ok(Self {
-            id: name.id("id", &row.id)?,
-            version: name.count("version", row.version)?,
-            role: name.named("role", &row.role, Role::from_name)?,
-            is_active: row.is_active,
-            is_verified: row.is_verified,
-            unlocks: name.count("unlocks", row.unlocks)?,
-            created_at: name.time("created_at", row.created_at)?,
-            updated_at: name.time("updated_at", row.updated_at)?,
-            last_login_at: row.last_login_at.map(|at| name.time("last_login_at", at)).transpose()?,
-            profile: Profile {
-                email: Email::new(row.email),
-                username: row.username.map(Username::new),
-                name: PersonName::new(row.name),
-                phone: row.phone.map(Phone::new),
-                business_type: row.business_type.map(ShortText::new),
-                business_number: row.business_number.map(ShortText::new),
-                industry: row.industry.map(ShortText::new),
-                region: row.region.map(ShortText::new),
-            },
-        })
-    }
 }

@@ -14,14 +14,13 @@ use portcullis_domain::{
     port::{StoreError, UserCursor, UserQuery},
     user::User,
 };
-
-use super::user::UserRow;
-use crate::{
-    column::{stored_id, stored_number},
-    error::engine,
+use portcullis_sql::{
+    column::{Id, StoredId, stored_id, stored_number},
+    row::UserRow,
     schema::{members, users},
-    statement::Cached,
 };
+
+use crate::{error::engine, statement::Cached};
 
 /// How many places of a search are looked at together at most.
 const PLACES: usize = 4_096;
@@ -54,8 +53,8 @@ macro_rules! filtered {
 struct Place {
     #[diesel(sql_type = Text)]
     term: String,
-    #[diesel(sql_type = Binary)]
-    id: Vec<u8>,
+    #[diesel(sql_type = Id)]
+    id: StoredId,
 }
 
 pub(crate) fn list(
@@ -135,7 +134,7 @@ fn search(
 ) -> Result<Vec<User>, StoreError> {
     let mut found = Vec::new();
     // No bytes come before any bytes, so this is before the first place.
-    let start = Place { term: prefix.to_owned(), id: Vec::new() };
+    let start = Place { term: prefix.to_owned(), id: StoredId::default() };
     let cursor =
         after.map(|cursor| Place { term: cursor.term.clone().unwrap_or_default(), id: stored_id(cursor.id) });
     let mut from = cursor.filter(|cursor| cursor.term >= start.term).unwrap_or(start);
@@ -192,7 +191,7 @@ fn places(
 ) -> QueryResult<Vec<Place>> {
     let places = sql_query(ranges(query))
         .bind::<Text, _>(&from.term)
-        .bind::<Binary, _>(&from.id)
+        .bind::<Id, _>(&from.id)
         .bind::<Binary, _>([prefix.as_bytes(), &[BEYOND]].concat())
         .bind::<BigInt, _>(stored_number(limit));
     Cached(places).load(connection)
@@ -201,7 +200,7 @@ fn places(
 fn those_at(
     connection: &mut SqliteConnection,
     places: &[Place],
-) -> Result<HashMap<Vec<u8>, User>, StoreError> {
+) -> Result<HashMap<StoredId, User>, StoreError> {
     let ids: Vec<_> = places.iter().map(|place| place.id.clone()).collect();
     let rows = users::table.filter(users::id.eq_any(ids)).select(UserRow::as_select()).load(connection);
     rows.map_err(engine)?.into_iter().map(|row| Ok((row.id.clone(), User::try_from(row)?))).collect()

@@ -1,44 +1,49 @@
-//! The tables of `migrations/sqlite`, as diesel sees them.
+//! The tables of both `migrations`, as diesel sees them: the columns that both have.
 
-diesel::table! {
+macro_rules! tables {
+    ($($table:ident $key:tt { $($columns:tt)+ })+) => {$(
+        diesel::table! {
+            use diesel::sql_types::*;
+            use crate::column::{Id, Moment};
+
+            $table $key { $($columns)+ }
+        }
+    )+};
+}
+
+tables! {
     streams (stream_id) {
-        stream_id -> Binary,
+        stream_id -> Id,
         kind -> Text,
         version -> BigInt,
         hash -> Binary,
     }
-}
 
-diesel::table! {
     events (position) {
         position -> BigInt,
-        id -> Binary,
-        stream_id -> Binary,
+        id -> Id,
+        stream_id -> Id,
         stream_kind -> Text,
         version -> BigInt,
         #[sql_name = "type"]
         event_type -> Text,
         schema_version -> BigInt,
         actor_kind -> Text,
-        actor_id -> Nullable<Binary>,
+        actor_id -> Nullable<Id>,
         data -> Text,
         personal -> Nullable<Binary>,
-        recorded_at -> BigInt,
+        recorded_at -> Moment,
         prev_hash -> Binary,
         hash -> Binary,
     }
-}
 
-diesel::table! {
     claims (key) {
         key -> Text,
-        owner -> Binary,
+        owner -> Id,
     }
-}
 
-diesel::table! {
     users (id) {
-        id -> Binary,
+        id -> Id,
         version -> BigInt,
         email -> Text,
         email_folded -> Text,
@@ -52,196 +57,161 @@ diesel::table! {
         role -> Text,
         is_active -> Bool,
         is_verified -> Bool,
-        created_at -> BigInt,
-        updated_at -> BigInt,
-        last_login_at -> Nullable<BigInt>,
+        created_at -> Moment,
+        updated_at -> Moment,
+        last_login_at -> Nullable<Moment>,
         unlocks -> BigInt,
         name_folded -> Text,
     }
-}
 
-diesel::table! {
     credentials (user_id) {
-        user_id -> Binary,
+        user_id -> Id,
         password_hash -> Text,
-        changed_at -> BigInt,
+        changed_at -> Moment,
         history -> Text,
     }
-}
 
-diesel::table! {
     sessions (id) {
-        id -> Binary,
-        user_id -> Binary,
+        id -> Id,
+        user_id -> Id,
         generation -> BigInt,
-        created_at -> BigInt,
-        rotated_at -> BigInt,
-        last_seen_at -> BigInt,
-        expires_at -> BigInt,
+        created_at -> Moment,
+        rotated_at -> Moment,
+        last_seen_at -> Moment,
+        expires_at -> Moment,
         ip_address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
-        ends_at -> BigInt,
+        ends_at -> Moment,
     }
-}
 
-diesel::table! {
     one_time_codes (id) {
-        rowid -> BigInt,
-        id -> Binary,
-        user_id -> Binary,
+        id -> Id,
+        user_id -> Id,
         purpose -> Text,
         attempts -> BigInt,
-        expires_at -> BigInt,
+        expires_at -> Moment,
     }
-}
 
-diesel::table! {
     companies (id) {
-        id -> Binary,
+        id -> Id,
         version -> BigInt,
         name -> Text,
         business_number -> Nullable<Text>,
         industry -> Nullable<Text>,
         region -> Nullable<Text>,
         is_active -> Bool,
-        created_at -> BigInt,
-        updated_at -> BigInt,
+        created_at -> Moment,
+        updated_at -> Moment,
     }
-}
 
-diesel::table! {
     members (user_id) {
-        user_id -> Binary,
-        company_id -> Binary,
+        user_id -> Id,
+        company_id -> Id,
         role -> Text,
         status -> Text,
-        joined_at -> BigInt,
+        joined_at -> Moment,
     }
-}
 
-diesel::table! {
     invitations (id) {
-        id -> Binary,
-        company_id -> Binary,
+        id -> Id,
+        company_id -> Id,
         role -> Text,
         email -> Nullable<Text>,
         email_folded -> Nullable<Text>,
         language -> Text,
-        invited_by -> Binary,
-        created_at -> BigInt,
-        expires_at -> BigInt,
+        invited_by -> Id,
+        created_at -> Moment,
+        expires_at -> Moment,
     }
-}
 
-diesel::table! {
     login_attempts (id) {
-        id -> Binary,
-        user_id -> Binary,
-        at -> BigInt,
+        id -> Id,
+        user_id -> Id,
+        at -> Moment,
         ip_address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         failure -> Nullable<Text>,
     }
-}
 
-diesel::table! {
     accesses (id) {
-        id -> Binary,
-        stream_id -> Binary,
+        id -> Id,
+        stream_id -> Id,
         actor_kind -> Text,
-        actor_id -> Nullable<Binary>,
+        actor_id -> Nullable<Id>,
         what -> Text,
-        at -> BigInt,
+        at -> Moment,
     }
-}
 
-diesel::table! {
     stream_states (stream_id) {
-        stream_id -> Binary,
+        stream_id -> Id,
         kind -> Text,
         is_active -> Bool,
         metadata -> Text,
         last_snapshot -> Nullable<BigInt>,
     }
-}
 
-diesel::table! {
     snapshots (id) {
-        id -> Binary,
-        stream_id -> Binary,
+        id -> Id,
+        stream_id -> Id,
         version -> BigInt,
         state -> Binary,
-        created_at -> BigInt,
+        created_at -> Moment,
     }
-}
 
-diesel::table! {
     idempotent_requests (key) {
         key -> Binary,
         request -> Binary,
-        stream_id -> Binary,
+        stream_id -> Id,
         version -> BigInt,
-        claimed_by -> Binary,
-        created_at -> BigInt,
+        claimed_by -> Id,
+        created_at -> Moment,
     }
-}
 
-diesel::table! {
     api_keys (id) {
-        id -> Binary,
+        id -> Id,
         owner_kind -> Text,
-        owner_id -> Binary,
+        owner_id -> Id,
         name -> Text,
         prefix -> Text,
         secret_hash -> Binary,
         previous_hash -> Nullable<Binary>,
-        previous_good_until -> Nullable<BigInt>,
+        previous_good_until -> Nullable<Moment>,
         features -> Text,
-        created_at -> BigInt,
-        expires_at -> BigInt,
-        last_used_at -> Nullable<BigInt>,
+        created_at -> Moment,
+        expires_at -> Moment,
+        last_used_at -> Nullable<Moment>,
     }
-}
 
-diesel::table! {
     features (id) {
-        id -> Binary,
+        id -> Id,
         name -> Text,
         description -> Text,
         enabled -> Bool,
         required_role -> Nullable<Text>,
-        company_id -> Nullable<Binary>,
-        created_at -> BigInt,
-        updated_at -> BigInt,
+        company_id -> Nullable<Id>,
+        created_at -> Moment,
+        updated_at -> Moment,
     }
-}
 
-diesel::table! {
     feature_usages (feature_id, api_key_id) {
-        feature_id -> Binary,
-        api_key_id -> Binary,
+        feature_id -> Id,
+        api_key_id -> Id,
         granted -> BigInt,
         refused -> BigInt,
-        last_at -> BigInt,
+        last_at -> Moment,
     }
-}
 
-diesel::table! {
     subject_keys (subject_id) {
-        subject_id -> Binary,
+        subject_id -> Id,
         wrapped -> Binary,
     }
-}
 
-diesel::table! {
     signing_keys (epoch) {
         epoch -> BigInt,
         material -> Binary,
-        created_at -> BigInt,
+        created_at -> Moment,
     }
-}
 
-diesel::table! {
     checkpoints (number) {
         number -> BigInt,
         transaction_id -> BigInt,
@@ -249,14 +219,12 @@ diesel::table! {
         event_count -> BigInt,
         running_hash -> Binary,
         previous -> Binary,
-        made_at -> BigInt,
+        made_at -> Moment,
         key_id -> Text,
         signature -> Binary,
         leaves -> Binary,
     }
-}
 
-diesel::table! {
     horizons (number) {
         number -> BigInt,
         transaction_id -> BigInt,
@@ -266,46 +234,41 @@ diesel::table! {
         checkpoint_hash -> Binary,
         bases_hash -> Binary,
         streams -> BigInt,
-        made_at -> BigInt,
+        made_at -> Moment,
         key_id -> Text,
         signature -> Binary,
     }
-}
 
-diesel::table! {
     stream_bases (stream_id) {
-        stream_id -> Binary,
+        stream_id -> Id,
         kind -> Text,
         version -> BigInt,
         position -> BigInt,
         hash -> Binary,
-        recorded_at -> BigInt,
+        recorded_at -> Moment,
         state -> Nullable<Binary>,
     }
-}
 
-diesel::table! {
     subscriptions (name) {
         name -> Text,
         transaction_id -> BigInt,
         position -> BigInt,
         is_paused -> Bool,
-        holder -> Nullable<Binary>,
-        leased_until -> BigInt,
+        holder -> Nullable<Id>,
+        leased_until -> Moment,
         last_error -> Nullable<Text>,
     }
-}
 
-diesel::table! {
     dead_letters (subscription, transaction_id, position) {
         subscription -> Text,
         transaction_id -> BigInt,
         position -> BigInt,
-        event_id -> Binary,
+        event_id -> Id,
         #[sql_name = "type"]
         event_type -> Text,
         error -> Text,
     }
 }
 
+diesel::joinable!(members -> companies (company_id));
 diesel::allow_tables_to_appear_in_same_query!(users, members, companies);
