@@ -2,7 +2,7 @@
 //! when the database is not one that this version knows.
 
 use diesel::{
-    migration::MigrationSource,
+    pg::Pg,
     prelude::*,
     sql_query,
     sql_types::{Bool, Integer, Nullable, Text},
@@ -10,6 +10,8 @@ use diesel::{
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use portcullis_domain::port::Source;
+pub use portcullis_sql::migration::Migration;
+use portcullis_sql::migration::{self, names};
 
 use crate::{
     connection::{Access, Server},
@@ -19,16 +21,6 @@ use crate::{
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 /// One process after the other; a session's lock, which goes with its connection, however the process ends.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('portcullis migrations ' || current_setting('search_path'), 0))";
-
-/// A migration that this version knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Migration {
-    /// Its name, which begins with the day it was written.
-    pub name: String,
-    /// Whether the database has it.
-    pub is_applied: bool,
-    version: String,
-}
 
 /// What a new connection finds.
 #[derive(QueryableByName)]
@@ -78,7 +70,7 @@ pub(crate) async fn run(server: &Server) -> Result<Vec<String>, OpenError> {
         Ok(harness.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect::<Vec<_>>())
     })
     .await?;
-    Ok(names(&versions))
+    Ok(names::<Pg>(&MIGRATIONS, &versions))
 }
 
 /// Reverts the newest migration and returns its name; `None` when there is none.
@@ -91,7 +83,7 @@ pub(crate) async fn revert(server: &Server) -> Result<Option<String>, OpenError>
         Ok(harness.revert_last_migration(MIGRATIONS)?.to_string())
     })
     .await?;
-    Ok(names(&[version]).pop())
+    Ok(names::<Pg>(&MIGRATIONS, &[version]).pop())
 }
 
 /// A connection that migrates alone. What it may do was looked at under the lock, since others may have been quicker.
@@ -180,32 +172,7 @@ async fn compare(
             .map_err(|error| OpenError::from_engine(server.name(), error))?,
         None => Vec::new(),
     };
-    let mut known = known();
-    if let Some(unknown) = applied.iter().find(|row| known.iter().all(|known| known.version != row.version)) {
-        let server = server.name().to_owned();
-        return Err(OpenError::Newer { server, migration: unknown.version.clone() });
-    }
-    for migration in &mut known {
-        migration.is_applied = applied.iter().any(|row| row.version == migration.version);
-    }
-    Ok(known)
-}
-
-fn known() -> Vec<Migration> {
-    let migrations: Vec<Box<dyn diesel::migration::Migration<diesel::pg::Pg>>> =
-        MIGRATIONS.migrations().expect("embedded migrations are listed without a file system");
-    let mut known: Vec<_> = migrations
-        .iter()
-        .map(|migration| Migration {
-            name: migration.name().to_string(),
-            is_applied: false,
-            version: migration.name().version().to_string(),
-        })
-        .collect();
-    known.sort_by(|a, b| a.version.cmp(&b.version));
-    known
-}
-
-fn names(versions: &[String]) -> Vec<String> {
-    known().into_iter().filter(|known| versions.contains(&known.version)).map(|known| known.name).collect()
+    let applied: Vec<_> = applied.into_iter().map(|row| row.version).collect();
+    migration::compare::<Pg>(&MIGRATIONS, &applied)
+        .map_err(|migration| OpenError::Newer { server: server.name().to_owned(), migration })
 }

@@ -3,6 +3,7 @@
 //! the stores' own.
 
 pub mod column;
+pub mod migration;
 #[expect(missing_docs, reason = "a row's fields are the columns of its table")]
 pub mod row;
 #[expect(missing_docs, reason = "as the migrations have them")]

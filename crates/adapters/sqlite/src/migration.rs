@@ -8,9 +8,15 @@ use std::{
     time::Duration,
 };
 
-use diesel::{migration::MigrationSource, prelude::*, sql_types::Text, sqlite::SqliteConnection};
+use diesel::{
+    prelude::*,
+    sql_types::Text,
+    sqlite::{Sqlite, SqliteConnection},
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use portcullis_domain::port::{Source, UserQuery};
+pub use portcullis_sql::migration::Migration;
+use portcullis_sql::migration::{compare, names};
 
 use crate::{
     connection::{Access, reading, writing},
@@ -24,16 +30,6 @@ diesel::define_sql_function! {
     fn fold_case(text: Text) -> Text;
 }
 
-/// A migration that this version knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Migration {
-    /// Its name, which begins with the day it was written.
-    pub name: String,
-    /// Whether the database has it.
-    pub is_applied: bool,
-    version: String,
-}
-
 #[derive(QueryableByName)]
 struct Name {
     #[diesel(sql_type = Text)]
@@ -44,15 +40,8 @@ struct Name {
 /// of this software, or of a newer version of it.
 pub(crate) fn list(path: &Path, busy_timeout: Duration) -> Result<Vec<Migration>, OpenError> {
     let applied = applied(path, busy_timeout)?;
-    let mut known: Vec<_> = known();
-    if let Some(unknown) = applied.iter().find(|version| known.iter().all(|known| known.version != **version))
-    {
-        return Err(OpenError::Newer { path: path.to_owned(), migration: unknown.clone() });
-    }
-    for migration in &mut known {
-        migration.is_applied = applied.contains(&migration.version);
-    }
-    Ok(known)
+    compare::<Sqlite>(&MIGRATIONS, &applied)
+        .map_err(|migration| OpenError::Newer { path: path.to_owned(), migration })
 }
 
 /// Applies what is pending, all of it or nothing. Returns the names, oldest first.
@@ -61,7 +50,7 @@ pub(crate) fn run(connection: &mut SqliteConnection, path: &Path) -> Result<Vec<
         fold_case_utils::register_impl(connection, |text: String| UserQuery::prefix(&text))?;
         Ok(connection.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect::<Vec<_>>())
     })?;
-    Ok(names(&versions))
+    Ok(names::<Sqlite>(&MIGRATIONS, &versions))
 }
 
 /// Reverts the newest migration and returns its name; `None` when there is none.
@@ -73,7 +62,7 @@ pub(crate) fn revert(path: &Path, busy_timeout: Duration) -> Result<Option<Strin
     let version = in_transaction(&mut connection, path, |connection| {
         Ok(connection.revert_last_migration(MIGRATIONS)?.to_string())
     })?;
-    Ok(names(&[version]).pop())
+    Ok(names::<Sqlite>(&MIGRATIONS, &[version]).pop())
 }
 
 /// Two processes that start at once must not both apply a migration, so the write lock comes before the look at what is
@@ -85,25 +74,6 @@ fn in_transaction<T>(
 ) -> Result<T, OpenError> {
     let outcome = connection.immediate_transaction(|connection| -> Result<T, Source> { work(connection) });
     outcome.map_err(|source| OpenError::from_migration(path.to_owned(), source))
-}
-
-fn known() -> Vec<Migration> {
-    let migrations: Vec<Box<dyn diesel::migration::Migration<diesel::sqlite::Sqlite>>> =
-        MIGRATIONS.migrations().expect("embedded migrations are listed without a file system");
-    let mut known: Vec<_> = migrations
-        .iter()
-        .map(|migration| Migration {
-            name: migration.name().to_string(),
-            is_applied: false,
-            version: migration.name().version().to_string(),
-        })
-        .collect();
-    known.sort_by(|a, b| a.version.cmp(&b.version));
-    known
-}
-
-fn names(versions: &[String]) -> Vec<String> {
-    known().into_iter().filter(|known| versions.contains(&known.version)).map(|known| known.name).collect()
 }
 
 /// The versions of the applied migrations, oldest first; none where there is no file yet.

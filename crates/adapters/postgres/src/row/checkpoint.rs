@@ -3,17 +3,17 @@ use diesel::{
     dsl::sql,
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Binary, Bool, Text, Timestamptz},
+    sql_types::{BigInt, Binary, Bool, Text},
 };
 use diesel_async::RunQueryDsl;
 use portcullis_domain::{
-    checkpoint::{Checkpoint, Leaf, SignedCheckpoint},
+    checkpoint::SignedCheckpoint,
     event::Version,
     id::StreamId,
-    port::{Checkpoints, Covering, FeedCursor, StoreError},
+    port::{Checkpoints, Covering, StoreError},
 };
 use portcullis_sql::{
-    column::{RowName, stored_id, stored_number},
+    column::{Moment, RowName, stored_id, stored_number},
     row::CheckpointRow,
     schema::{checkpoints, events},
 };
@@ -69,27 +69,23 @@ impl Checkpoints for Postgres {
             .select(CheckpointRow::as_select());
         let row = Cached(first).get_result(&mut connection).await.optional().map_err(engine)?;
         let signed = row.map(SignedCheckpoint::try_from).transpose()?;
-        let name = RowName::new("events", format!("position {position}"));
-        let transaction = name.count("transaction_id", transaction)?;
-        let place = FeedCursor { transaction, position: name.count("position", position)? };
+        let place = RowName::new("events", format!("position {position}")).cursor(transaction, position)?;
         Ok(signed.map(|signed| Covering { place, signed }))
     }
 
     async fn insert(&self, checkpoint: &SignedCheckpoint) -> Result<bool, StoreError> {
-        let SignedCheckpoint { checkpoint, signature, leaves } = checkpoint;
-        let Checkpoint { number, cursor, count, running_hash, previous, made_at, key_id } = checkpoint;
-        let leaves: Vec<u8> = leaves.iter().flat_map(Leaf::as_bytes).copied().collect();
+        let row = CheckpointRow::from(checkpoint);
         let statement = sql_query(INSERT)
-            .bind::<BigInt, _>(stored_number(*number))
-            .bind::<BigInt, _>(stored_number(cursor.transaction))
-            .bind::<BigInt, _>(stored_number(cursor.position))
-            .bind::<BigInt, _>(stored_number(*count))
-            .bind::<Binary, _>(running_hash.as_bytes().to_vec())
-            .bind::<Binary, _>(previous.as_bytes().to_vec())
-            .bind::<Timestamptz, _>(*made_at)
-            .bind::<Text, _>(key_id.clone())
-            .bind::<Binary, _>(signature.as_bytes().to_vec())
-            .bind::<Binary, _>(leaves);
+            .bind::<BigInt, _>(row.number)
+            .bind::<BigInt, _>(row.transaction_id)
+            .bind::<BigInt, _>(row.position)
+            .bind::<BigInt, _>(row.event_count)
+            .bind::<Binary, _>(row.running_hash)
+            .bind::<Binary, _>(row.previous)
+            .bind::<Moment, _>(row.made_at)
+            .bind::<Text, _>(row.key_id)
+            .bind::<Binary, _>(row.signature)
+            .bind::<Binary, _>(row.leaves);
         let mut connection = self.connection().await?;
         detached(async move { Ok(Cached(statement).execute(&mut connection).await.map_err(engine)? == 1) })
             .await

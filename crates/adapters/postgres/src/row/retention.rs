@@ -11,7 +11,7 @@ use portcullis_domain::{
     retention::{Horizon, StreamBase},
 };
 use portcullis_sql::{
-    column::{stored_id, stored_number},
+    column::{Moment, stored_id, stored_number},
     row::{BaseRow, HorizonRow},
     schema::{horizons, stream_bases},
 };
@@ -78,19 +78,19 @@ impl Retention for Postgres {
     }
 
     async fn put_horizon(&self, horizon: &Horizon, bases: &[StreamBase]) -> Result<bool, StoreError> {
-        let Horizon { tip, bases: bases_hash, streams, made_at, key_id, signature } = horizon;
+        let row = HorizonRow::from(horizon);
         let statement = sql_query(PUT)
-            .bind::<BigInt, _>(stored_number(tip.number))
-            .bind::<BigInt, _>(stored_number(tip.cursor.transaction))
-            .bind::<BigInt, _>(stored_number(tip.cursor.position))
-            .bind::<BigInt, _>(stored_number(tip.count))
-            .bind::<Binary, _>(tip.running_hash.as_bytes().to_vec())
-            .bind::<Binary, _>(tip.hash.as_bytes().to_vec())
-            .bind::<Binary, _>(bases_hash.as_bytes().to_vec())
-            .bind::<BigInt, _>(stored_number(*streams))
-            .bind::<Timestamptz, _>(*made_at)
-            .bind::<Text, _>(key_id.clone())
-            .bind::<Binary, _>(signature.as_bytes().to_vec())
+            .bind::<BigInt, _>(row.number)
+            .bind::<BigInt, _>(row.transaction_id)
+            .bind::<BigInt, _>(row.position)
+            .bind::<BigInt, _>(row.event_count)
+            .bind::<Binary, _>(row.running_hash)
+            .bind::<Binary, _>(row.checkpoint_hash)
+            .bind::<Binary, _>(row.bases_hash)
+            .bind::<BigInt, _>(row.streams)
+            .bind::<Moment, _>(row.made_at)
+            .bind::<Text, _>(row.key_id)
+            .bind::<Binary, _>(row.signature)
             .bind::<Array<SqlUuid>, _>(column(bases, |base| Uuid::from(base.stream)))
             .bind::<Array<Text>, _>(column(bases, |base| base.kind.as_str().to_owned()))
             .bind::<Array<BigInt>, _>(column(bases, |base| stored_number(base.version)))
