@@ -69,6 +69,15 @@ impl Answer {
     }
 }
 
+/// What speaks HTTP. The machine's certificate authorities stay unread: nothing here is TLS, and to read them takes longer than most requests.
+pub(crate) fn http_builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().tls_built_in_root_certs(false)
+}
+
+pub(crate) fn http() -> reqwest::Client {
+    http_builder().build().expect("a client")
+}
+
 impl Client {
     pub(crate) fn of(server: &Server) -> Self {
         Self::of_all(server.urls())
@@ -80,7 +89,7 @@ impl Client {
 
     fn of_all<'a>(urls: impl IntoIterator<Item = &'a str>) -> Self {
         let apis = urls.into_iter().map(|url| format!("{url}/api/v1")).collect();
-        Self { http: reqwest::Client::new(), apis, next: Arc::default(), forwarded_for: None }
+        Self { http: http(), apis, next: Arc::default(), forwarded_for: None }
     }
 
     /// One whose requests come from another address, where the service believes this machine's proxies.

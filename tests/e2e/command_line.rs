@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    client::{Client, PASSWORD},
+    client::{self, Client, PASSWORD},
     server::{Server, portcullis},
 };
 
@@ -165,7 +165,8 @@ mod openapi {
             (&["openapi", "--format", "json"], "/openapi.json"),
             (&["openapi", "--format", "yaml"], "/openapi.yaml"),
         ] {
-            let answer = reqwest::get(format!("{}{path}", server.url())).await.expect("an answer");
+            let answer =
+                client::http().get(format!("{}{path}", server.url())).send().await.expect("an answer");
             assert_eq!(printed(with(arguments, server.folder())), answer.text().await.expect("text"));
         }
     }

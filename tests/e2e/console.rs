@@ -2,7 +2,10 @@
 
 use reqwest::{Method, Response, header};
 
-use crate::{client::Client, server::Server};
+use crate::{
+    client::{self, Client},
+    server::Server,
+};
 
 const PAGES: [(&str, &str); 3] = [
     ("/console/verify-email?email=jane%40example.com&code=123456", "Verify your address"),
@@ -11,7 +14,7 @@ const PAGES: [(&str, &str); 3] = [
 ];
 
 async fn get(server: &Server, path: &str, languages: &[&str]) -> Response {
-    let mut request = reqwest::Client::new().get(format!("{}{path}", server.url()));
+    let mut request = client::http().get(format!("{}{path}", server.url()));
     for language in languages {
         request = request.header(header::ACCEPT_LANGUAGE, *language);
     }
@@ -72,7 +75,8 @@ async fn every_field_of_a_page_has_a_label_and_every_file_it_loads_is_there() {
         assert!(!fields.is_empty());
         let base = reqwest::Url::parse(&format!("{}{path}", server.url())).expect("a URL");
         for file in [attributes("href"), attributes("src")].concat() {
-            let answer = reqwest::get(base.join(&file).expect("a URL")).await.expect("an answer");
+            let answer =
+                client::http().get(base.join(&file).expect("a URL")).send().await.expect("an answer");
             assert_eq!(answer.status(), 200, "{file}");
         }
         for action in attributes("data-action") {

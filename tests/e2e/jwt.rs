@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, PASSWORD},
+    client::{self, Client, PASSWORD},
     server::Server,
 };
 
@@ -21,7 +21,7 @@ fn part(token: &str, place: usize) -> Value {
 async fn jwks(server: &Server) -> Vec<Value> {
     let client = Client::of(server);
     let url = format!("{}/.well-known/jwks.json", server.url());
-    let answer = client.send(reqwest::Client::new().request(Method::GET, url)).await;
+    let answer = client.send(client::http().request(Method::GET, url)).await;
     answer.expect(200)["keys"].as_array().expect("keys").clone()
 }
 

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::{
-    client::{Answer, Client, PASSWORD, Tokens},
+    client::{self, Answer, Client, PASSWORD, Tokens},
     server::{PATIENCE, Server},
 };
 
@@ -121,7 +121,7 @@ async fn public_keys_are_published_in_both_forms_and_to_be_cached() {
     assert_eq!(keys.iter().map(|key| text(key, "id")).collect::<Vec<_>>(), ids);
 
     let get = async |path: &str, known: Option<&str>| -> Answer {
-        let request = reqwest::Client::new().get(format!("{}{path}", server.url()));
+        let request = client::http().get(format!("{}{path}", server.url()));
         let request = match known {
             Some(known) => request.header("If-None-Match", known),
             None => request,

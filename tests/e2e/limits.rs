@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{Answer, Client},
+    client::{self, Answer, Client},
     metrics::Scrape,
     server::{PATIENCE, Server},
 };
@@ -105,7 +105,8 @@ async fn monitors_and_documents_are_never_refused() {
     for path in ["/health/liveness", "/health/readiness", "/openapi.json", "/openapi.yaml", "/docs", "/redoc"]
     {
         for _ in 0..3 {
-            let answer = reqwest::get(format!("{}{path}", server.url())).await.expect("an answer");
+            let answer =
+                client::http().get(format!("{}{path}", server.url())).send().await.expect("an answer");
             assert_eq!(answer.status(), 200, "{path}");
         }
     }

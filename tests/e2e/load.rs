@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::{
-    client::{Answer, Client, PASSWORD},
+    client::{self, Answer, Client, PASSWORD},
     server::Server,
 };
 
@@ -30,6 +30,8 @@ const ELSE_KIB: u64 = 64 * 1024;
 const QUEUE: usize = 64;
 /// Well beyond what is done at once and what waits, on any machine this is likely to run on.
 const CROWD: usize = 200;
+/// How many sign in at once for each core where few are to be served in time.
+const EACH_CORE: usize = 150;
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
@@ -89,7 +91,7 @@ async fn a_crowd_of_sign_ins_takes_no_more_memory_than_a_hash_a_core_and_holds_u
     let (mut slowest, mut asked) = (Duration::ZERO, 0);
     while !crowd.iter().all(JoinHandle::is_finished) {
         let started = Instant::now();
-        let alive = reqwest::get(liveness(&server)).await.expect("an answer");
+        let alive = client::http().get(liveness(&server)).send().await.expect("an answer");
         assert_eq!(alive.status(), 200);
         client.get("/users/me", &tokens.access).await.expect(200);
         slowest = slowest.max(started.elapsed());
@@ -171,7 +173,10 @@ async fn a_request_past_its_time_is_told_so_and_the_next_one_is_served() {
     let client = Client::of(&server);
     client.register("jane@example.com").await.expect(201);
     let started = Instant::now();
-    let answers = answers(sign_ins(&server, cores() * 100)).await;
+    client.login("jane@example.com", PASSWORD).await.expect(200);
+    let each = started.elapsed();
+    let started = Instant::now();
+    let answers = answers(sign_ins(&server, cores() * EACH_CORE)).await;
     let all = started.elapsed();
     let counts = by_status(&answers);
     assert!(counts.keys().all(|status| [200, 401, 504].contains(status)), "{counts:?}");
@@ -179,7 +184,11 @@ async fn a_request_past_its_time_is_told_so_and_the_next_one_is_served() {
     for answer in answers.iter().filter(|answer| answer.status == 504) {
         answer.expect_error(504, "COMMON_9007");
     }
-    assert!(all < Duration::from_secs(5), "the limit of a second came after {all:?}");
+    let whole = each * u32::try_from(EACH_CORE).expect("few");
+    assert!(
+        all < whole / 2,
+        "the limit of a second came after {all:?}, where all of them would take {whole:?}"
+    );
     // What nobody waits for any more is not done: the next one does not wait for it either.
     let me = client.login("jane@example.com", PASSWORD).await.tokens();
     client.get("/auth/me", &me.access).await.expect(200);

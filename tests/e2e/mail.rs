@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    client::Client,
+    client::{self, Client},
     configuration::refusal,
     server::{PATIENCE, Server},
 };
@@ -69,7 +69,7 @@ fn converse(mut stream: &TcpStream, mails: &Mutex<Vec<String>>) -> std::io::Resu
 
 async fn readiness(server: &Server) -> Value {
     let url = format!("{}/health/readiness", server.url());
-    reqwest::get(url).await.expect("an answer").json().await.expect("JSON")
+    client::http().get(url).send().await.expect("an answer").json().await.expect("JSON")
 }
 
 fn mail_state(readiness: &Value) -> Option<&str> {

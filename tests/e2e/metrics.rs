@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{Client, PASSWORD},
+    client::{self, Client, PASSWORD},
     server::{PATIENCE, Server},
 };
 
@@ -36,7 +36,7 @@ impl Scrape {
     }
 
     async fn add(&mut self, url: &str) {
-        let response = reqwest::get(format!("{url}/metrics")).await.expect("an answer");
+        let response = client::http().get(format!("{url}/metrics")).send().await.expect("an answer");
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
         let text = response.text().await.expect("text");
@@ -186,7 +186,7 @@ async fn people_sessions_and_locks_are_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_of_the_api_is_counted_under_its_pattern() {
     let server = Server::start_with(&[UNLIMITED]);
-    let http = reqwest::Client::new();
+    let http = client::http();
     let document: Value = serde_json::from_str(DOCUMENT).expect("JSON");
     let mut expected = Vec::new();
     for (path, operations) in document["paths"].as_object().expect("paths") {
@@ -220,7 +220,7 @@ fn filled_in(pattern: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_paths_and_methods_make_no_labels() {
     let server = Server::start_with(&[UNLIMITED]);
-    let http = reqwest::Client::new();
+    let http = client::http();
     let ask = async |method: &str, path: &str| {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         http.request(method, format!("{}{path}", server.url())).send().await.expect("an answer")

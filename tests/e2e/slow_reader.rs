@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    client::Client,
+    client::{self, Client},
     server::{PATIENCE, Server},
 };
 
@@ -37,7 +37,7 @@ async fn drain(mut stream: TcpStream) -> usize {
 }
 
 async fn page_length(server: &Server) -> usize {
-    let page = reqwest::get(format!("{}/docs", server.url())).await.expect("an answer");
+    let page = client::http().get(format!("{}/docs", server.url())).send().await.expect("an answer");
     page.bytes().await.expect("a page").len()
 }
 

@@ -14,7 +14,7 @@ use portcullis_verify::{Format, Verifier};
 use tokio::task::JoinHandle;
 
 use crate::{
-    client::{Client, PASSWORD},
+    client::{self, Client, PASSWORD},
     server::{PATIENCE, Server},
 };
 
@@ -47,7 +47,7 @@ impl Orders {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let service = example::service(verifier.expect("a verifier"));
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { url, http: reqwest::Client::new() }
+        Self { url, http: client::http() }
     }
 
     /// The status, what `WWW-Authenticate` says, and the body.

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{crash::draw, server::Server};
+use crate::{client, crash::draw, server::Server};
 
 /// How long what was killed may take to be of use again, on a machine that does much else.
 const RECOVERY: Duration = Duration::from_secs(90);
@@ -191,7 +191,7 @@ impl Installation {
             while last["status"] != "up" {
                 assert!(Instant::now() < deadline, "{url} has not recovered: {last}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                if let Ok(answer) = reqwest::get(format!("{url}/health/readiness")).await {
+                if let Ok(answer) = client::http().get(format!("{url}/health/readiness")).send().await {
                     last = answer.json().await.unwrap_or_default();
                 }
             }

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    client::{Answer, Client, PASSWORD},
+    client::{self, Answer, Client, PASSWORD},
     server::Server,
 };
 
@@ -51,7 +51,7 @@ impl Target {
         let server = Server::start();
         let client = Client::of(&server);
         let access = client.signed_in(&server, EMAIL).await.access;
-        let http = reqwest::Client::new();
+        let http = client::http();
         let document = http.get(format!("{}/openapi.json", server.url())).send().await.expect("an answer");
         let document: Value = document.json().await.expect("JSON");
         let routes = routes(&document);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::server::PATIENCE;
+use crate::{client, server::PATIENCE};
 
 /// An open feed.
 pub(crate) struct Feed {
@@ -27,7 +27,7 @@ impl Feed {
         access: &str,
         after: Option<u64>,
     ) -> Result<Self, (u16, Value)> {
-        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client");
+        let http = client::http_builder().pool_max_idle_per_host(0).build().expect("a client");
         let mut request = http.get(format!("{url}/api/v1/stream/live/{stream}")).bearer_auth(access);
         if let Some(after) = after {
             request = request.header("Last-Event-ID", after);

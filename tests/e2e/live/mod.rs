@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub(crate) use self::feed::Feed;
 use crate::{
-    client::{Client, Tokens},
+    client::{self, Client, Tokens},
     server::{PATIENCE, Server},
 };
 
@@ -112,7 +112,7 @@ async fn a_feed_tells_nothing_of_anybodys_address() {
 async fn metric(server: &Server, line: &str, value: u64) {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
-        let text = reqwest::get(format!("{}/metrics", server.url())).await.expect("an answer");
+        let text = client::http().get(format!("{}/metrics", server.url())).send().await.expect("an answer");
         let text = text.text().await.expect("text");
         if text.lines().any(|found| found == format!("{line} {value}")) {
             return;

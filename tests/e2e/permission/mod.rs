@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use self::table::{Body, Row, TABLE, Target};
 use crate::{
-    client::{Client, PASSWORD, Tokens},
+    client::{self, Client, PASSWORD, Tokens},
     server::Server,
 };
 
@@ -138,7 +138,7 @@ impl World {
         let (method, _) = row.operation.split_once(' ').expect("a method and a path");
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let url = format!("{}{path}", self.server.url());
-        let mut request = reqwest::Client::new().request(method, url);
+        let mut request = client::http().request(method, url);
         if let Some(tokens) = &caller.tokens {
             request = request.bearer_auth(&tokens.access);
         }
@@ -198,7 +198,8 @@ fn body(body: Body, caller: &Caller, name: &str, bystander: &str) -> Option<Valu
 
 /// Every operation, as the document of the running service names it.
 async fn operations(world: &World) -> BTreeSet<String> {
-    let document = reqwest::get(format!("{}/openapi.json", world.server.url())).await.expect("an answer");
+    let document =
+        client::http().get(format!("{}/openapi.json", world.server.url())).send().await.expect("an answer");
     let document: Value = document.json().await.expect("JSON");
     let paths = document["paths"].as_object().expect("paths").iter();
     let operations = paths.flat_map(|(path, operations)| {

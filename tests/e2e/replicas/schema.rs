@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{EMAIL, Replicas, UNVERIFIED, sign_in};
 use crate::{
-    client::{Client, PASSWORD},
+    client::{self, Client, PASSWORD},
     server::PATIENCE,
 };
 
@@ -72,7 +72,8 @@ async fn every_message_is_as_its_schema_and_the_checked_in_document_say() {
         let event_type = message["type"].as_str().expect("a type");
         assert_fits(&documented(&document, event_type), message);
         let path = message["dataschema"].as_str().expect("a URL").split_once("/api/").expect("a path").1;
-        let schema = reqwest::get(format!("{}/api/{path}", server.url())).await.expect("an answer");
+        let schema =
+            client::http().get(format!("{}/api/{path}", server.url())).send().await.expect("an answer");
         assert_eq!(schema.status(), 200, "{event_type}: its dataschema leads nowhere");
         assert_fits(&validator(&schema.json().await.expect("JSON")), &message["data"]);
     }

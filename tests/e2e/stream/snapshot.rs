@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 
 use super::{Person, Place};
-use crate::{database, server::PATIENCE};
+use crate::{client, database, server::PATIENCE};
 
 async fn latest(person: &Person, stream: &str) -> Option<Value> {
     let answer = person.get(&format!("/stream/snapshots/{stream}/latest")).await;
@@ -88,7 +88,8 @@ async fn a_snapshot_that_was_tampered_with_is_reported_and_not_believed() {
     let check = &audit.expect(200)["check"];
     assert_eq!(check["verdict"], "intact");
     assert_eq!(check["rejected_snapshots"][0]["fault"], "does_not_open");
-    let metrics = reqwest::get(format!("{}/metrics", place.server.url())).await.expect("an answer");
+    let metrics =
+        client::http().get(format!("{}/metrics", place.server.url())).send().await.expect("an answer");
     let metrics = metrics.text().await.expect("a text");
     assert!(metrics.contains(r#"stream_snapshots_rejected_total{fault="does_not_open"} 2"#), "{metrics}");
     assert!(place.server.log().contains("is not believed"));
