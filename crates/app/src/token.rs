@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
     key_ring::{KeyRing, KeyRingError, Lifetimes, SealedSigningKey, read_key_ring, rotate_key_ring},
-    port::{AccessClaims, Clock, Entropy, RefreshClaims, SigningKeys, TokenError, Tokens},
+    port::{AccessClaims, Clock, Entropy, RefreshClaims, SigningKeys, StoreError, TokenError, Tokens},
     seal::MasterKey,
     value::Secret,
 };
@@ -50,7 +50,11 @@ struct Seen {
     /// As it was read; nothing at first.
     sealed: Vec<SealedSigningKey>,
     ring: KeyRing,
-    at: Instant,
+    began: Instant,
+    /// When the last one began that came to its end: it knows of every key that was there by then.
+    served: Option<Instant>,
+    /// When the last one began that failed.
+    failed: Option<Instant>,
 }
 
 /// The keys that verify access tokens, for whoever asks.
@@ -59,8 +63,6 @@ pub(crate) struct PublishedKeys {
     pub(crate) keys: Vec<PublicKey>,
     /// Of JWTs: none where tokens are PASETO, and where they are signed with the keys above.
     pub(crate) ec_keys: Vec<PublicJwk>,
-    /// The same for the same keys on every replica.
-    pub(crate) tag: String,
 }
 
 /// Tokens cannot be made of these keys and names.
@@ -75,13 +77,9 @@ pub(crate) enum TokensError {
 impl RingTokens {
     /// The keys as they are now.
     pub(crate) fn published(&self) -> PublishedKeys {
-        let keys = self.paseto.public_keys();
-        // What a key is for follows from the newest one's epoch.
-        let epoch = keys.last().map_or(0, |key| key.epoch);
         let jwks = self.jwt.as_ref().map(Jwt::public_keys).unwrap_or_default();
         let ec_keys: Vec<_> = jwks.into_iter().filter(|key| key.algorithm == Algorithm::Es256).collect();
-        let tag = format!("{epoch}-{}", self.source.lifetimes.access.as_secs());
-        PublishedKeys { keys, ec_keys, tag }
+        PublishedKeys { keys: self.paseto.public_keys(), ec_keys }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -102,7 +100,13 @@ impl RingTokens {
             paseto,
             jwt,
             source,
-            seen: Mutex::new(Seen { sealed: Vec::new(), ring, at: Instant::now() }),
+            seen: Mutex::new(Seen {
+                sealed: Vec::new(),
+                ring,
+                began: Instant::now(),
+                served: None,
+                failed: None,
+            }),
         })
     }
 
@@ -160,7 +164,15 @@ impl RingTokens {
 
     /// Reads the ring, and signs and verifies with it from now on where it has a new key.
     async fn look(&self, seen: &mut Seen) -> Result<(), KeyRingError> {
-        seen.at = Instant::now();
+        let began = Instant::now();
+        seen.began = began;
+        // Dropped in the middle it has served nobody, and the next one looks.
+        let looked = self.take_keys(seen).await;
+        *if looked.is_ok() { &mut seen.served } else { &mut seen.failed } = Some(began);
+        looked
+    }
+
+    async fn take_keys(&self, seen: &mut Seen) -> Result<(), KeyRingError> {
         let sealed = self.source.keys.list().await?;
         if sealed == seen.sealed {
             return Ok(());
@@ -171,7 +183,7 @@ impl RingTokens {
                 if ring.epoch() != seen.ring.epoch() {
                     tracing::info!(epoch = ring.epoch(), "new signing keys");
                 }
-                *seen = Seen { sealed, ring, at: seen.at };
+                (seen.sealed, seen.ring) = (sealed, ring);
             }
             // Drawn from a broken source of randomness. The keys before are still good.
             Err(error) => tracing::error!("the signing keys in the store cannot be used: {}", chain(&error)),
@@ -209,19 +221,23 @@ impl Tokens for RingTokens {
         self.tokens().verify_refresh(token, now)
     }
 
-    async fn learn_key(&self, token: &Secret) -> bool {
+    async fn learn_key(&self, token: &Secret) -> Result<bool, StoreError> {
         if !self.names_unknown_key(token) {
-            return false;
+            return Ok(false);
         }
-        let asked = Instant::now();
+        let asked = Some(Instant::now());
         // Many such tokens come at once: one looks, not before its time has come, and the others wait for what it finds.
         let mut seen = self.seen.lock().await;
-        if seen.at < asked && self.names_unknown_key(token) {
-            tokio::time::sleep_until(seen.at + LOOK_AT_MOST_EVERY).await;
+        if seen.served < asked && seen.failed < asked && self.names_unknown_key(token) {
+            tokio::time::sleep_until(seen.began + LOOK_AT_MOST_EVERY).await;
             if let Err(error) = self.look(&mut seen).await {
                 tell(&error);
             }
         }
-        !self.names_unknown_key(token)
+        let is_known = !self.names_unknown_key(token);
+        if !is_known && seen.failed >= asked {
+            return Err(StoreError::unavailable("the signing keys could not be read"));
+        }
+        Ok(is_known)
     }
 }

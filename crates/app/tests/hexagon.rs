@@ -63,6 +63,15 @@ fn adapters_know_neither_each_other_nor_the_app() {
 }
 
 #[test]
+fn the_service_asks_nobody_over_http() {
+    let shipped = reachable("portcullis-cli", &shipped_uses());
+    assert!(
+        shipped.contains("poem") && !shipped.contains("reqwest"),
+        "what tokens are checked with elsewhere is linked"
+    );
+}
+
+#[test]
 fn each_adapter_has_a_rule_in_deny_toml() {
     let rules = rules();
     for adapter in adapters() {

@@ -4,7 +4,11 @@ use portcullis_jwt::{Algorithm, JwtError, JwtVerifier};
 use reqwest::{Client, Url, redirect};
 use thiserror::Error;
 
-use crate::{Format, Verifier, cache::KeyCache, key_set::Source};
+use crate::{
+    Format, Verifier,
+    cache::{KeyCache, Pace},
+    key_set::Source,
+};
 
 const PASERK_PATH: &str = "/api/v1/auth/keys";
 const JWKS_PATH: &str = "/.well-known/jwks.json";
@@ -13,8 +17,10 @@ const AUDIENCE: &str = "portcullis";
 const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
 /// Longer than replicas are without news of a rotation: who has not heard of a key when first asked has when asked again.
 const FLOOR: Duration = Duration::from_secs(3);
-/// How long a fetch may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// More than anybody means; whatever is longer is as good as this.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// For how long keys are used that cannot be fetched again.
+const OUTAGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How tokens are checked, and with keys from where.
 #[derive(Clone, Debug)]
@@ -28,6 +34,7 @@ pub struct Builder {
     jwks_url: Option<String>,
     clock_leeway: Duration,
     floor: Duration,
+    outage: Duration,
     client: Option<Client>,
 }
 
@@ -67,6 +74,7 @@ impl Builder {
             jwks_url: None,
             clock_leeway: CLOCK_LEEWAY,
             floor: FLOOR,
+            outage: OUTAGE,
             client: None,
         }
     }
@@ -112,11 +120,19 @@ impl Builder {
     /// How much time passes at least between two fetches of keys, three seconds unless told otherwise, however many tokens name keys that
     /// are not known: anybody can write such a token. A request with one waits for up to twice as long.
     pub fn fetch_at_most_every(mut self, floor: Duration) -> Self {
-        self.floor = floor;
+        self.floor = floor.min(LONGEST);
         self
     }
 
-    /// What fetches keys, where it needs a proxy, say, or a certificate authority of its own.
+    /// For how long keys are used that are old and cannot be fetched again, a day unless told otherwise: a key that was stolen and rotated out is
+    /// taken for as long where somebody keeps the news away.
+    pub fn bridge_outages_of(mut self, outage: Duration) -> Self {
+        self.outage = outage.min(LONGEST);
+        self
+    }
+
+    /// What fetches keys, where it needs a proxy, say, or a certificate authority of its own. Each request has ten seconds, and an answer from
+    /// another address than the one that was asked is refused, whatever the client is set to.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -144,7 +160,14 @@ impl Builder {
         let sources = paserk.into_iter().chain(jwks);
         let caches = sources.map(|(source, url, path)| {
             let url = parse(&url.unwrap_or_else(|| format!("{address}{path}")))?;
-            Ok(Arc::new(KeyCache::new(source, url, names.clone(), client.clone(), self.floor)))
+            let (names, client) = (names.clone(), client.clone());
+            Ok(Arc::new(KeyCache::new(
+                source,
+                url,
+                names,
+                client,
+                Pace { floor: self.floor, outage: self.outage },
+            )))
         });
         let caches = caches.collect::<Result<Vec<_>, BuildError>>()?;
         if caches.is_empty() { Err(BuildError::NoFormat) } else { Ok(Verifier::new(caches)) }
@@ -169,5 +192,5 @@ fn parse(text: &str) -> Result<Url, BuildError> {
 /// Keys come from where they were asked for, and nowhere else.
 fn client() -> reqwest::Result<Client> {
     let agent = concat!("portcullis-verify/", env!("CARGO_PKG_VERSION"));
-    Client::builder().timeout(PATIENCE).redirect(redirect::Policy::none()).user_agent(agent).build()
+    Client::builder().redirect(redirect::Policy::none()).user_agent(agent).build()
 }

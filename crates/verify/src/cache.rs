@@ -30,19 +30,40 @@ pub(crate) struct KeyCache {
     pub(crate) url: Url,
     pub(crate) names: Names,
     pub(crate) client: Client,
-    /// What must pass between one fetch and the next.
-    pub(crate) floor: Duration,
+    pace: Pace,
     known: RwLock<Option<Arc<Known>>>,
+    /// When somebody last asked for keys to the end, whatever came of it.
+    asked: RwLock<Option<Instant>>,
     last: Mutex<Last>,
     waiting: Semaphore,
     is_refreshing: AtomicBool,
+}
+
+/// How often keys are fetched, and for how long they do where they cannot be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// What must pass between one fetch and the next.
+    pub(crate) floor: Duration,
+    /// How long keys that are old are used while new ones cannot be had.
+    pub(crate) outage: Duration,
 }
 
 /// Keys as they were fetched.
 pub(crate) struct Known {
     pub(crate) keys: Arc<KeySet>,
     tag: Option<HeaderValue>,
+    /// For how long they are fresh.
+    kept: Duration,
     fresh_until: Instant,
+}
+
+/// The task that fetches keys beside requests; ended in any way, it lets another begin.
+struct Refreshing(Arc<KeyCache>);
+
+impl Drop for Refreshing {
+    fn drop(&mut self) {
+        self.0.is_refreshing.store(false, Ordering::Release);
+    }
 }
 
 /// The last fetch: when it began and ended, and why it failed.
@@ -73,29 +94,45 @@ impl Last {
 }
 
 impl KeyCache {
-    pub(crate) fn new(source: Source, url: Url, names: Names, client: Client, floor: Duration) -> Self {
+    pub(crate) fn new(source: Source, url: Url, names: Names, client: Client, pace: Pace) -> Self {
         Self {
             source,
             url,
             names,
             client,
-            floor,
+            pace,
             known: RwLock::default(),
+            asked: RwLock::default(),
             last: Mutex::default(),
             waiting: Semaphore::new(WAITING),
             is_refreshing: AtomicBool::new(false),
         }
     }
 
-    /// The keys: those that are known, if any, and be they old: then new ones are asked for meanwhile. Only who comes first of all waits.
+    /// The keys. Those that are known are used while they are fresh, and while others are asked for beside the requests, for as long as an outage may
+    /// last. Who comes first of all waits for them, and so does who comes when nobody has asked for long: the keys may have been rotated for good reason.
     pub(crate) async fn keys(self: &Arc<Self>) -> Result<Arc<Known>, Arc<FetchError>> {
         let Some(known) = self.known() else { return self.fetched(Wanted::Any).await };
-        if known.fresh_until <= Instant::now() && !self.is_refreshing.swap(true, Ordering::AcqRel) {
-            let cache = Arc::clone(self);
+        let now = Instant::now();
+        if now < known.fresh_until {
+            return Ok(known);
+        }
+        let asked = *self.asked.read().unwrap_or_else(PoisonError::into_inner);
+        let is_neglected =
+            asked.is_none_or(|asked| now > asked + known.kept + known.kept.max(self.pace.floor));
+        if is_neglected || now > known.fresh_until + self.pace.outage {
+            let fetched = self.fetched(Wanted::Any).await;
+            return if Instant::now() < known.fresh_until + self.pace.outage {
+                fetched.or(Ok(known))
+            } else {
+                fetched
+            };
+        }
+        if !self.is_refreshing.swap(true, Ordering::AcqRel) {
+            let refreshing = Refreshing(Arc::clone(self));
             tokio::spawn(async move {
                 // Failed: the old ones are kept, and whoever comes next tries again.
-                let _ = cache.fetched(Wanted::Any).await;
-                cache.is_refreshing.store(false, Ordering::Release);
+                let _ = refreshing.0.fetched(Wanted::Any).await;
             });
         }
         Ok(known)
@@ -110,11 +147,12 @@ impl KeyCache {
             let mut last = cache.last.lock().await;
             if !last.serves(wanted, asked) {
                 if let Some(began) = last.began {
-                    tokio::time::sleep_until(began + cache.floor).await;
+                    tokio::time::sleep_until(began + cache.pace.floor).await;
                 }
                 last.began = Some(Instant::now());
                 last.error = cache.fetch(matches!(wanted, Wanted::New)).await.err().map(Arc::new);
                 last.ended = Some(Instant::now());
+                *cache.asked.write().unwrap_or_else(PoisonError::into_inner) = last.ended;
             }
             match (&last.error, cache.known()) {
                 (None, Some(known)) => Ok(known),
@@ -132,11 +170,11 @@ impl KeyCache {
         let fetched = match (fetch(&self.client, &self.url, tag, anew).await?, &known) {
             (Fetched::New { body, tag, kept }, _) => {
                 let keys = Arc::new(self.source.read(&body, &self.names)?);
-                Known { keys, tag, fresh_until: began + kept }
+                Known { keys, tag, kept, fresh_until: began + kept }
             }
             (Fetched::Same { kept }, Some(known)) => {
                 let (keys, tag) = (Arc::clone(&known.keys), known.tag.clone());
-                Known { keys, tag, fresh_until: began + kept }
+                Known { keys, tag, kept, fresh_until: began + kept }
             }
             (Fetched::Same { .. }, None) => return Err(FetchError::Status(http::StatusCode::NOT_MODIFIED)),
         };

@@ -8,6 +8,8 @@ use portcullis_paseto::PasetoError;
 use reqwest::{Client, Response, Url};
 use thiserror::Error;
 
+/// How long a request may take, whoever made the client.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// More than thousands of keys take. Whatever answers more is not the service.
 const MAX_LENGTH: usize = 1 << 20;
 /// For how long keys are kept where the answer does not say.
@@ -21,9 +23,12 @@ pub enum FetchError {
     /// The service does not answer.
     #[error("the service does not answer")]
     Request(#[from] reqwest::Error),
-    /// It answers something else than keys.
+    /// It answers with another status than that of success.
     #[error("the service answers with status {0}")]
     Status(StatusCode),
+    /// It sends to another place: keys come from where they were asked for, and nowhere else.
+    #[error("the service sends to another place for its keys")]
+    Redirected,
     /// It answers without an end.
     #[error("the answer is longer than {MAX_LENGTH} bytes")]
     TooLong,
@@ -60,24 +65,26 @@ pub(crate) enum Fetched {
     },
 }
 
-/// Asks for keys. What lies between, and keeps answers, is passed by where the keys are wanted `anew`.
+/// Asks for keys. Where they are wanted `anew`, what lies between and keeps answers is passed by, and no tag spares the answer.
 pub(crate) async fn fetch(
     client: &Client,
     url: &Url,
     known: Option<&HeaderValue>,
     anew: bool,
 ) -> Result<Fetched, FetchError> {
-    let mut request = client.get(url.clone()).header(header::ACCEPT, "application/json");
-    if let Some(tag) = known {
-        request = request.header(header::IF_NONE_MATCH, tag);
-    }
+    let mut request = client.get(url.clone()).timeout(PATIENCE).header(header::ACCEPT, "application/json");
     if anew {
         request = request.header(header::CACHE_CONTROL, "no-cache");
+    } else if let Some(tag) = known {
+        request = request.header(header::IF_NONE_MATCH, tag);
     }
     let mut response = request.send().await?;
+    if response.url() != url {
+        return Err(FetchError::Redirected);
+    }
     let kept = kept(response.headers());
     match response.status() {
-        StatusCode::NOT_MODIFIED if known.is_some() => Ok(Fetched::Same { kept }),
+        StatusCode::NOT_MODIFIED if known.is_some() && !anew => Ok(Fetched::Same { kept }),
         StatusCode::OK => {
             let tag = response.headers().get(header::ETAG).cloned();
             Ok(Fetched::New { body: read(&mut response).await?, tag, kept })

@@ -1,5 +1,7 @@
 //! The keys of one format, read as the service publishes them.
 
+use std::slice::from_ref;
+
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
     port::{AccessClaims, TokenError},
@@ -70,22 +72,25 @@ impl Source {
         token.starts_with("v4.") == matches!(self, Self::Paserk)
     }
 
-    /// Reads what was fetched. A set without a single key that could be used is none: what is known is worth more.
+    /// Reads what was fetched. Keys that are not understood, or are none, are passed over (RFC 7517 §5): the others are as good as they were. A set
+    /// without a single key that could be used is none: what is known is worth more.
     pub(crate) fn read(&self, body: &[u8], names: &Names) -> Result<KeySet, FetchError> {
         let Names { issuer, audience, clock_leeway } = names;
         match self {
             Self::Paserk => {
                 let keys: PaserkKeys = serde_json::from_slice(body)?;
                 let keys = keys.keys.iter().map(|key| (key.paserk.as_str(), key.not_after));
+                let keys = keys.filter(|key| PasetoVerifier::new([*key], issuer, audience).is_ok());
                 let keys = PasetoVerifier::new(keys, issuer, audience)?;
                 let keys = if keys.is_empty() { Err(FetchError::NoKey) } else { Ok(keys) }?;
                 Ok(KeySet::Paseto(keys.with_clock_leeway(*clock_leeway)))
             }
             Self::Jwks(algorithms) => {
                 let keys: Jwks = serde_json::from_slice(body)?;
-                // RFC 7517 §5: keys of kinds that are not understood are passed over.
                 let keys = keys.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
-                let keys = keys.filter_map(|key| key.read(algorithms)).collect::<Vec<_>>();
+                let keys = keys.filter_map(|key| key.read(algorithms));
+                let keys: Vec<_> =
+                    keys.filter(|key| JwtVerifier::new(from_ref(key), issuer, audience).is_ok()).collect();
                 if keys.is_empty() {
                     return Err(FetchError::NoKey);
                 }

@@ -2,7 +2,7 @@
 //! [`Claims`](crate::Claims) are among the request's extensions, and with the feature `axum` what handlers take.
 
 use std::{
-    mem,
+    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -61,20 +61,20 @@ where
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+    /// At any time: whoever has no good token takes no place of the service within.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // The one that said it was ready is the one to call.
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
+        let mut inner = self.inner.clone();
         let BearerLayer { verifier, required } = self.layer.clone();
         Box::pin(async move {
             let headers = request.headers().clone();
             match verifier.authenticate(&headers, &required).await {
                 Ok(claims) => {
                     request.extensions_mut().insert(claims);
+                    poll_fn(|context| inner.poll_ready(context)).await?;
                     inner.call(request).await
                 }
                 Err(refusal) => Ok(answer(refusal)),

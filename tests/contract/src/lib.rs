@@ -2,8 +2,7 @@
 //!
 //! Each port of `portcullis-domain` documents a `# Contract`. Here each line of it is quoted with the cases that enforce it,
 //! and each port has one macro that makes every case a test of its own: `event_store_contract!(MyHarness)`. A harness
-//! ([`StoreHarness`], [`TokensHarness`], [`PasswordHasherHarness`], [`MailerHarness`], [`PublisherHarness`]) says how to
-//! start what is tested, fresh for each case. `README.md` shows a whole one.
+//! ([`StoreHarness`], [`TokensHarness`] and others) says how to start what is tested, fresh for each case. `README.md` shows a whole one.
 
 // A case that is written and not listed below would never run: it does not compile.
 #![deny(dead_code)]

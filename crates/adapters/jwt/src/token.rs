@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use data_encoding::BASE64URL_NOPAD;
 use portcullis_domain::{
     key_ring::{KeyRing, KeyState},
-    port::{AccessClaims, RefreshClaims, TokenError, Tokens},
+    port::{AccessClaims, RefreshClaims, StoreError, TokenError, Tokens},
     value::Secret,
 };
 use thiserror::Error;
@@ -148,7 +148,7 @@ impl Tokens for Jwt {
         self.refresh.verify_refresh(token, now)
     }
 
-    async fn learn_key(&self, token: &Secret) -> bool {
+    async fn learn_key(&self, token: &Secret) -> Result<bool, StoreError> {
         self.refresh.learn_key(token).await
     }
 }

@@ -34,7 +34,7 @@ pub struct Id;
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Moment;
 
-/// An id as it is stored, whatever its length has become. Without bytes it comes before all others.
+/// An id as it is stored, whatever its length has become. Without bytes it comes before all others in SQLite, and is none to PostgreSQL.
 #[derive(AsExpression, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromSqlRow)]
 #[diesel(sql_type = Id)]
 pub struct StoredId(

@@ -1,5 +1,5 @@
 //! What the SQL stores of Portcullis have in common: the tables as far as both have them, the rows and what they are in the
-//! domain's words, and how ids and times lie in a column of each. Statements, and whatever is fast because it is written for one engine, are
+//! domain's words, how ids and times lie in a column of each, and which migrations there are. Statements, and whatever is fast because it is written for one engine, are
 //! the stores' own.
 
 pub mod column;

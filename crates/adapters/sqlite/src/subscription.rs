@@ -225,6 +225,6 @@ fn state(row: &SubscriptionRow, dead_letters: i64, now: StoredTime) -> Result<Su
         is_paused: row.is_paused,
         holder: holder.map(|holder| name.id("holder", holder)).transpose()?,
         last_error: row.last_error.clone(),
-        dead_letters: name.count("dead letters", dead_letters)?,
+        dead_letters: name.count("dead_letters", dead_letters)?,
     })
 }

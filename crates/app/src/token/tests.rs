@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
 use portcullis_domain::{
@@ -15,16 +15,25 @@ use uuid::Uuid;
 
 use super::*;
 
-/// Keys in memory, and how often they were read.
+/// Keys in memory, how often they were read, and whether that goes wrong.
+#[derive(Default)]
 struct Keys {
     memory: Memory,
     reads: AtomicUsize,
+    is_away: AtomicBool,
+    hangs: AtomicBool,
 }
 
 #[async_trait]
 impl SigningKeys for Keys {
     async fn list(&self) -> Result<Vec<SealedSigningKey>, StoreError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(StoreError::unavailable("it is away"));
+        }
         SigningKeys::list(&self.memory).await
     }
 
@@ -83,7 +92,7 @@ impl RingTokens {
 
 /// Two replicas that have the same keys, and their store.
 async fn replicas() -> (RingTokens, RingTokens, Arc<Keys>) {
-    let store = Arc::new(Keys { memory: Memory::new(), reads: AtomicUsize::new(0) });
+    let store = Arc::new(Keys::default());
     let entropy = SeededEntropy::new(2);
     let keys = || [1, 2].map(|epoch| SigningKey::new(epoch, [u8::try_from(epoch).expect("small"); 64]));
     for key in keys() {
@@ -101,7 +110,7 @@ async fn a_key_made_a_moment_after_another_is_waited_for() {
         one.rotate().await;
         let token = one.issue();
         assert!(other.verify_access(&token, other.now()).is_err(), "it has not heard of the key");
-        assert!(other.learn_key(&token).await, "a good token is refused");
+        assert!(other.learn_key(&token).await.expect("reads"), "a good token is refused");
         other.verify_access(&token, other.now()).expect("good");
     }
 }
@@ -121,9 +130,44 @@ async fn made_up_names_of_keys_share_a_look_whatever_their_number() {
         })
         .collect();
     for asked in asking {
-        assert!(!asked.await.expect("it ends"), "nobody knows it");
+        assert!(!asked.await.expect("it ends").expect("reads"), "nobody knows it");
     }
     // One for who came first, and one for all who came while it was made.
     let reads = store.reads.load(Ordering::Relaxed);
     assert!((1..=2).contains(&reads), "{reads}");
+}
+
+#[tokio::test]
+async fn while_the_keys_cannot_be_read_no_token_is_called_bad() {
+    let (one, other, store) = replicas().await;
+    one.rotate().await;
+    one.rotate().await;
+    let token = one.issue();
+    store.is_away.store(true, Ordering::Relaxed);
+    assert!(matches!(other.learn_key(&token).await, Err(StoreError::Unavailable(_))));
+    store.is_away.store(false, Ordering::Relaxed);
+    assert!(other.learn_key(&token).await.expect("reads"));
+}
+
+#[tokio::test]
+async fn a_look_that_is_broken_off_has_served_nobody() {
+    let (one, other, store) = replicas().await;
+    one.rotate().await;
+    one.rotate().await;
+    let (other, token) = (Arc::new(other), one.issue());
+    store.hangs.store(true, Ordering::Relaxed);
+    let learning = |token: &Secret| {
+        let (other, token) = (other.clone(), Secret::new(token.expose()));
+        tokio::spawn(async move { other.learn_key(&token).await })
+    };
+    let hung_up = learning(&token);
+    while store.reads.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // They ask while the look is under way, and wait for it.
+    let waiting = learning(&token);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    store.hangs.store(false, Ordering::Relaxed);
+    hung_up.abort();
+    assert!(waiting.await.expect("it ends").expect("reads"), "a good token is refused");
 }

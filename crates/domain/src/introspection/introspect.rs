@@ -115,10 +115,10 @@ impl Identity {
             return Ok(self.introspect_api_key(token).await?);
         }
         let now = self.now();
-        if let Ok(claims) = self.verify_access(token, now).await {
+        if let Ok(claims) = self.verify_access(token, now).await? {
             return Ok(self.introspect_access(&claims, now).await?);
         }
-        match self.verify_refresh(token, now).await {
+        match self.verify_refresh(token, now).await? {
             Ok(claims) => Ok(self.introspect_refresh(&claims, now).await?),
             Err(_) => Ok(None),
         }

@@ -28,10 +28,10 @@ impl Identity {
             return Ok(self.revoke_presented_api_key(&text, origin).await?);
         }
         let now = self.now();
-        let session = match self.verify_access(token, now).await {
+        let session = match self.verify_access(token, now).await? {
             Ok(claims) => claims.session,
             // An older generation ends its session too: whoever else has it should not.
-            Err(_) => match self.verify_refresh(token, now).await {
+            Err(_) => match self.verify_refresh(token, now).await? {
                 Ok(claims) => claims.session,
                 Err(_) => return Ok(()),
             },

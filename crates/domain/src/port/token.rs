@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::{
     caller::{Permission, Role},
     id::{CompanyId, SessionId, TokenId, UserId},
+    port::StoreError,
     value::Secret,
 };
 
@@ -28,9 +29,10 @@ pub trait Tokens: Send + Sync {
     /// Verifies a refresh token.
     fn verify_refresh(&self, token: &Secret, now: DateTime<Utc>) -> Result<RefreshClaims, TokenError>;
     /// Asked of a token that was `Invalid`: looks whether the key that it names was made since, by another replica; true where there
-    /// is a new key, and it is worth verifying the token again. May look seldom: anybody can name keys that there are not.
-    async fn learn_key(&self, _token: &Secret) -> bool {
-        false
+    /// is a new key, and it is worth verifying the token again. May look seldom: anybody can name keys that there are not. Fails where nobody
+    /// knows, since the look does.
+    async fn learn_key(&self, _token: &Secret) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }
 

@@ -47,7 +47,7 @@ impl Identity {
     /// caller may do follows from the account's role now, whatever the token says.
     pub async fn authenticate(&self, token: &Secret) -> Result<Caller, AuthenticateError> {
         let now = self.now();
-        let claims = self.verify_access(token, now).await.map_err(|error| match error {
+        let claims = self.verify_access(token, now).await?.map_err(|error| match error {
             TokenError::Invalid => AuthenticateError::TokenInvalid,
             TokenError::Expired => AuthenticateError::TokenExpired,
         })?;
@@ -81,12 +81,12 @@ impl Identity {
         &self,
         token: &Secret,
         now: DateTime<Utc>,
-    ) -> Result<AccessClaims, TokenError> {
+    ) -> Result<Result<AccessClaims, TokenError>, StoreError> {
         let tokens = &self.ports().tokens;
-        match tokens.verify_access(token, now) {
-            Err(TokenError::Invalid) if tokens.learn_key(token).await => tokens.verify_access(token, now),
+        Ok(match tokens.verify_access(token, now) {
+            Err(TokenError::Invalid) if tokens.learn_key(token).await? => tokens.verify_access(token, now),
             verdict => verdict,
-        }
+        })
     }
 
     /// Asks the store of a session and its account, notes once a minute that it is used, and remembers what the store says.

@@ -70,7 +70,7 @@ impl Identity {
     /// retry within the leeway, which gets the current generation again.
     pub async fn refresh(&self, token: &Secret, origin: &Origin) -> Result<IssuedTokens, RefreshError> {
         let now = self.now();
-        let claims = self.verify_refresh(token, now).await.map_err(|error| match error {
+        let claims = self.verify_refresh(token, now).await?.map_err(|error| match error {
             TokenError::Invalid => RefreshError::TokenInvalid,
             TokenError::Expired => RefreshError::SessionExpired,
         })?;
@@ -85,12 +85,12 @@ impl Identity {
         &self,
         token: &Secret,
         now: DateTime<Utc>,
-    ) -> Result<RefreshClaims, TokenError> {
+    ) -> Result<Result<RefreshClaims, TokenError>, StoreError> {
         let tokens = &self.ports().tokens;
-        match tokens.verify_refresh(token, now) {
-            Err(TokenError::Invalid) if tokens.learn_key(token).await => tokens.verify_refresh(token, now),
+        Ok(match tokens.verify_refresh(token, now) {
+            Err(TokenError::Invalid) if tokens.learn_key(token).await? => tokens.verify_refresh(token, now),
             verdict => verdict,
-        }
+        })
     }
 
     async fn rotate(

@@ -2,11 +2,22 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "handlers take what they are given")]
 
+use std::{
+    convert::Infallible,
+    future::{Ready, poll_fn, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
 use crate::support::{Service, claims, good, token};
 use axum::http::{Request as HttpRequest, StatusCode};
 use poem::{Endpoint, EndpointExt, IntoResponse, Route, handler};
 use portcullis_domain::caller::{Permission, Role};
 use portcullis_verify::{Claims, Format, Refusal, Verifier, poem::Bearer, tower::BearerLayer};
+use tower_layer::Layer as _;
 use tower_service::Service as _;
 
 /// A status, and what `WWW-Authenticate` says.
@@ -97,4 +108,36 @@ async fn where_keys_cannot_be_had_the_token_is_not_called_bad() {
     let verifier = service.verifier(Format::Paseto);
     let shown = format!("Bearer {}", good(Format::Paseto, 1));
     assert_eq!(asked_of_poem(&verifier, "/orders", &[&shown]).await, (503, None));
+}
+
+/// A service that counts how often somebody takes a place in it.
+#[derive(Clone, Default)]
+struct Counted(Arc<AtomicUsize>);
+
+impl tower_service::Service<HttpRequest<()>> for Counted {
+    type Response = axum::http::Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: HttpRequest<()>) -> Self::Future {
+        ready(Ok(axum::http::Response::new(())))
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_good_token_takes_no_place_of_the_service_within() {
+    let service = Service::start().await;
+    let counted = Counted::default();
+    let mut guarded = BearerLayer::new(service.verifier(Format::Paseto)).layer(counted.clone());
+    for (token, status, taken) in [("nonsense".to_owned(), 401, 0), (good(Format::Paseto, 1), 200, 1)] {
+        let request = HttpRequest::get("/").header("authorization", format!("Bearer {token}"));
+        poll_fn(|context| guarded.poll_ready(context)).await.expect("ready");
+        let response = guarded.call(request.body(()).expect("a request")).await.expect("an answer");
+        assert_eq!((response.status().as_u16(), counted.0.load(Ordering::Relaxed)), (status, taken));
+    }
 }

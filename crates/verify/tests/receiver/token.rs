@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{FORMATS, Service, claims, good, issuer, now, token};
+use crate::support::{AUDIENCE, FORMATS, ISSUER, Service, claims, good, issuer, now, token};
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use portcullis_domain::caller::{Permission, Role};
@@ -232,4 +232,75 @@ async fn several_formats_are_taken_where_that_is_asked_for() {
     for format in FORMATS {
         verifier.verify(&good(format, 1)).await.expect("good");
     }
+}
+
+#[tokio::test]
+async fn who_has_not_asked_for_long_asks_before_an_old_key_lets_anybody_in() {
+    let service = Service::start().await;
+    service.published().cache_control = "public, max-age=1";
+    for format in FORMATS {
+        service.published().epochs = vec![1, 2];
+        let verifier = service.builder(format).fetch_at_most_every(Duration::ZERO).build().expect("good");
+        verifier.verify(&good(format, 1)).await.expect("good");
+        // Stolen, and rotated out, while nobody comes here.
+        service.published().epochs = vec![2, 3];
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        assert!(matches!(refused(&verifier, &good(format, 1)).await, VerifyError::Invalid), "{format:?}");
+        verifier.verify(&good(format, 3)).await.expect("good");
+    }
+}
+
+#[tokio::test]
+async fn old_keys_bridge_an_outage_for_as_long_as_is_said_and_no_longer() {
+    let service = Service::start().await;
+    service.published().cache_control = "no-store";
+    let builder = service.builder(Format::Paseto).fetch_at_most_every(Duration::ZERO);
+    let verifier = builder.bridge_outages_of(Duration::from_secs(2)).build().expect("good");
+    let began = Instant::now();
+    verifier.verify(&good(Format::Paseto, 1)).await.expect("good");
+    service.published().status = StatusCode::BAD_GATEWAY;
+    while verifier.verify(&good(Format::Paseto, 1)).await.is_ok() {
+        assert!(began.elapsed() < Duration::from_secs(60), "for ever");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() >= Duration::from_secs(2), "it was over after {:?}", began.elapsed());
+    let error = refused(&verifier, &good(Format::Paseto, 1)).await;
+    assert!(matches!(error, VerifyError::KeysUnavailable(_)), "{error:?}");
+    service.published().status = StatusCode::OK;
+    verifier.verify(&good(Format::Paseto, 1)).await.expect("it is back");
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_takes_none_of_the_others_away() {
+    let service = Service::start().await;
+    for (format, path) in
+        FORMATS.into_iter().zip(["/api/v1/auth/keys", "/.well-known/jwks.json", "/.well-known/jwks.json"])
+    {
+        let published = reqwest::get(format!("{}{path}", service.url())).await.expect("an answer");
+        let mut keys: serde_json::Value =
+            serde_json::from_str(&published.text().await.expect("a text")).expect("JSON");
+        let keys_before = keys["keys"].as_array_mut().expect("keys");
+        let mut unfit = keys_before.last().expect("a key").clone();
+        unfit["x"] = "AAAA".into();
+        unfit["paserk"] = "k5.public.AAAA".into();
+        keys_before.insert(0, unfit);
+        service.published().body = Some(keys.to_string());
+        service.verifier(format).verify(&good(format, 1)).await.expect("good");
+        service.published().body = None;
+    }
+}
+
+#[tokio::test]
+async fn keys_from_elsewhere_are_refused_whatever_the_client_follows() {
+    let service = Service::start().await;
+    let elsewhere = format!("{}/api/v1/auth/keys", service.url());
+    let redirect = move || async move { axum::response::Redirect::temporary(&elsewhere) };
+    let routes = axum::Router::new().route("/api/v1/auth/keys", axum::routing::get(redirect));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let builder = Verifier::builder(url).issuer(ISSUER).audience(AUDIENCE);
+    let verifier = builder.client(reqwest::Client::new()).build().expect("good");
+    let error = verifier.fetch_keys().await.expect_err("they are not its own");
+    assert!(matches!(*error, FetchError::Redirected), "{error:?}");
 }

@@ -43,6 +43,8 @@ pub(super) enum Operation {
 /// How long may pass: about as long as each thing lasts, and a little less and more.
 const SPANS: [i64; 14] =
     [0, 1, 9, 10, 11, 60, 29 * 60, 30 * 60, DAY, 6 * DAY, 7 * DAY - 1, 7 * DAY, 40 * DAY, 91 * DAY];
+/// How many of them, from the first, are what the leeway is about; the others end everything.
+const SHORT: usize = 8;
 const DAY: i64 = 24 * 60 * 60;
 
 pub(super) struct Dice(SeededEntropy);
@@ -78,8 +80,7 @@ impl Operation {
             13 => Self::Revoke { session, other: dice.below(64) },
             14 => Self::RevokeOthers { session },
             15 => Self::ChangePassword { session },
-            // Short spans are what the leeway is about, long ones end everything.
-            16..=18 => Self::Pass { seconds: SPANS[dice.below(8)] },
+            16..=18 => Self::Pass { seconds: SPANS[dice.below(SHORT)] },
             _ => Self::Pass { seconds: SPANS[dice.below(SPANS.len())] },
         }
     }

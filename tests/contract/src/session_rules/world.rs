@@ -191,34 +191,23 @@ impl Run<'_> {
             Operation::SignOut { session, all } => {
                 let Some(session) = nth(session) else { return Ok(()) };
                 let expected = self.model.sign_out(session, all);
-                let found = match self.caller(session).await {
-                    Ok(caller) => done(identity.sign_out(&caller, all, &place(0)).await)?,
-                    Err(refused) => refused,
-                };
-                compare(expected, found)
+                let sign_out = async |caller| done(identity.sign_out(&caller, all, &place(0)).await);
+                compare(expected, self.by(session, sign_out).await?)
             }
             Operation::Revoke { session, other } => {
                 let (Some(session), Some(other)) = (nth(session), nth(other)) else { return Ok(()) };
-                let expected = self.model.revoke(session, other);
-                let found = match self.caller(session).await {
-                    Ok(caller) => {
-                        match identity.revoke_session(&caller, self.sessions[other].id, &place(0)).await {
-                            Err(RevokeSessionError::NotFound) => Outcome::NotFound,
-                            answer => done(answer)?,
-                        }
-                    }
-                    Err(refused) => refused,
+                let (expected, id) = (self.model.revoke(session, other), self.sessions[other].id);
+                let revoke = async |caller| match identity.revoke_session(&caller, id, &place(0)).await {
+                    Err(RevokeSessionError::NotFound) => Ok(Outcome::NotFound),
+                    answer => done(answer),
                 };
-                compare(expected, found)
+                compare(expected, self.by(session, revoke).await?)
             }
             Operation::RevokeOthers { session } => {
                 let Some(session) = nth(session) else { return Ok(()) };
                 let expected = self.model.end_others(session);
-                let found = match self.caller(session).await {
-                    Ok(caller) => done(identity.revoke_other_sessions(&caller, &place(0)).await)?,
-                    Err(refused) => refused,
-                };
-                compare(expected, found)
+                let revoke = async |caller| done(identity.revoke_other_sessions(&caller, &place(0)).await);
+                compare(expected, self.by(session, revoke).await?)
             }
             Operation::ChangePassword { session } => {
                 let Some(session) = nth(session) else { return Ok(()) };
@@ -231,19 +220,28 @@ impl Run<'_> {
         let expected = self.model.end_others(session);
         let person = self.model.sessions[session].person;
         let changes = self.people[person].changes;
-        let found = match self.caller(session).await {
-            Ok(caller) => {
-                let command = ChangePassword {
-                    current_password: password(changes),
-                    new_password: password(changes + 1),
-                };
-                let answer = self.world.identity.change_password(&caller, command, &place(0)).await;
-                self.people[person].changes += 1;
-                done(answer)?
-            }
-            Err(refused) => refused,
+        let change = async |caller| {
+            let command =
+                ChangePassword { current_password: password(changes), new_password: password(changes + 1) };
+            done(self.world.identity.change_password(&caller, command, &place(0)).await)
         };
+        let found = self.by(session, change).await?;
+        if found == Outcome::Done {
+            self.people[person].changes += 1;
+        }
         compare(expected, found)
+    }
+
+    /// What somebody does with the session's newest access token, or what they are told of that.
+    async fn by(
+        &self,
+        session: usize,
+        act: impl AsyncFnOnce(Caller) -> Result<Outcome, String>,
+    ) -> Result<Outcome, String> {
+        match self.caller(session).await {
+            Ok(caller) => act(caller).await,
+            Err(refused) => Ok(refused),
+        }
     }
 
     async fn refresh(&self, session: usize, token: usize, from: u8) -> Answer {

@@ -1,9 +1,9 @@
-//! Rows that reads are served from: one file a port.
+//! Ports over the rows of `portcullis_sql`, and the statements that change them: one file a port.
 
 use chrono::{DateTime, Utc};
 use diesel::{sql_query, sql_types::Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
+use portcullis_domain::{commit::RowChange, port::StoreError};
 
 use crate::{
     Postgres, detached,
@@ -35,6 +35,7 @@ pub(crate) use company::find_all as find_companies;
 pub(crate) use feature::find_all as find_features;
 pub(crate) use member::find_all as find_members;
 pub(crate) use stream::find_states;
+pub(crate) use subject_key::delete as shred;
 pub(crate) use user::find_all as find_users;
 
 /// Rows of a commit, as steps of it in their order.
@@ -90,11 +91,6 @@ fn change<'c>(connection: &'c AsyncPgConnection, change: &RowChange) -> Sent<'c>
         RowChange::AddFeatureUsage(usage) => feature_usage::add(connection, usage),
         RowChange::DeleteFeatureUsagesOf(feature) => feature_usage::delete_of(connection, *feature),
     }
-}
-
-/// Destroys subjects' data keys.
-pub(crate) fn shred<'c>(connection: &'c AsyncPgConnection, subjects: &[SubjectId]) -> Sent<'c> {
-    subject_key::delete(connection, subjects)
 }
 
 /// Deletes what has an earlier time in a column from a table, some thousands at a time: readers of the feed wait for a transaction

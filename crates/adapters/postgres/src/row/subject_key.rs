@@ -35,7 +35,8 @@ pub(super) fn put<'c>(connection: &'c AsyncPgConnection, key: &SubjectKey) -> Se
     Cached(statement).step(connection)
 }
 
-pub(super) fn delete<'c>(connection: &'c AsyncPgConnection, subjects: &[SubjectId]) -> Sent<'c> {
+/// Destroys subjects' data keys.
+pub(crate) fn delete<'c>(connection: &'c AsyncPgConnection, subjects: &[SubjectId]) -> Sent<'c> {
     let ids = column(subjects, |subject| stored_id(*subject));
     Cached(delete_from(subject_keys::table.filter(subject_keys::subject_id.eq_any(ids)))).step(connection)
 }

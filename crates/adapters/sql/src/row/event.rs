@@ -44,7 +44,7 @@ impl TryFrom<EventRow> for Event {
     fn try_from(row: EventRow) -> Result<Self, StoreError> {
         let name = RowName::new("events", format!("position {}", row.position));
         let actor = name.actor(&row.actor_kind, row.actor_id.as_deref())?;
-        let stream_kind = name.named("stream kind", &row.stream_kind, StreamKind::from_stored)?;
+        let stream_kind = name.named("stream_kind", &row.stream_kind, StreamKind::from_stored)?;
         Ok(Self {
             position: name.count("position", row.position)?,
             stream: name.id("stream_id", &row.stream_id)?,

@@ -50,7 +50,7 @@ impl Members for Sqlite {
             let mut found = Vec::new();
             for named in users.chunks(NAMED) {
                 let rows = members::table
-                    .inner_join(companies::table.on(companies::id.eq(members::company_id)))
+                    .inner_join(companies::table)
                     .filter(members::user_id.eq_any(named))
                     .select((MemberRow::as_select(), companies::name))
                     .load::<(MemberRow, String)>(connection);

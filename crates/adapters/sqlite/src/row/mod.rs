@@ -1,8 +1,8 @@
-//! Rows that reads are served from: one file a port.
+//! Ports over the rows of `portcullis_sql`, and the statements that change them: one file a port.
 
 use chrono::{DateTime, Utc};
 use diesel::{QueryResult, RunQueryDsl, sql_query, sql_types::BigInt, sqlite::SqliteConnection};
-use portcullis_domain::{commit::RowChange, id::SubjectId, port::StoreError};
+use portcullis_domain::{commit::RowChange, port::StoreError};
 use portcullis_sql::column::{Moment, stored_number, stored_time};
 
 use crate::{Sqlite, error::engine};
@@ -34,6 +34,7 @@ pub(crate) use company::find as find_company;
 pub(crate) use feature::find as find_feature;
 pub(crate) use member::find as find_member;
 pub(crate) use stream::find_state;
+pub(crate) use subject_key::delete as shred;
 pub(crate) use user::find as find_user;
 
 /// Applies one row of a commit.
@@ -80,11 +81,6 @@ pub(crate) fn change(connection: &mut SqliteConnection, change: &RowChange) -> Q
         RowChange::AddFeatureUsage(usage) => feature_usage::add(connection, usage),
         RowChange::DeleteFeatureUsagesOf(feature) => feature_usage::delete_of(connection, *feature),
     }
-}
-
-/// Destroys a subject's data key.
-pub(crate) fn shred(connection: &mut SqliteConnection, subject: SubjectId) -> QueryResult<()> {
-    subject_key::delete(connection, subject)
 }
 
 impl Sqlite {

@@ -26,7 +26,8 @@ pub(super) fn put(connection: &mut SqliteConnection, key: &SubjectKey) -> QueryR
     Cached(statement).run(connection)
 }
 
-pub(super) fn delete(connection: &mut SqliteConnection, subject: SubjectId) -> QueryResult<()> {
+/// Destroys a subject's data key.
+pub(crate) fn delete(connection: &mut SqliteConnection, subject: SubjectId) -> QueryResult<()> {
     Cached(delete_from(subject_keys::table.find(stored_id(subject)))).run(connection)
 }
 

@@ -66,7 +66,7 @@ async fn an_event_that_does_not_read_is_named() {
     execute(&mut other, "DROP TRIGGER events_are_not_updated; PRAGMA ignore_check_constraints = ON");
     for (change, message) in [
         ("actor_kind = 'x'", "events: position 2: actor kind \"x\" with an id is unknown"),
-        ("stream_kind = 'x'", "events: position 2: stream kind \"x\" is unknown"),
+        ("stream_kind = 'x'", "events: position 2: stream_kind \"x\" is unknown"),
         ("actor_id = x'00'", "events: position 2: actor_id has 1 bytes, not 16"),
         ("hash = x'0011'", "events: position 2: hash has 2 bytes, not 32"),
         ("version = -version", "events: position 2: version -2 is out of range"),

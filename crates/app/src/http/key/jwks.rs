@@ -75,7 +75,6 @@ impl JwksApi {
             alg: "ES256".to_owned(),
             usage: "sig".to_owned(),
         }));
-        let tag = format!("{}-{}", published.tag, keys.len());
-        Published::new(known.0.as_ref(), &tag, JwksResponse { keys })
+        Published::new(known.0.as_ref(), JwksResponse { keys })
     }
 }

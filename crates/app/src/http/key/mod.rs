@@ -48,8 +48,9 @@ enum Published<T: Type + ToJSON> {
 }
 
 impl<T: Type + ToJSON> Published<T> {
-    fn new(known: Option<&String>, tag: &str, keys: T) -> Self {
-        let tag = format!("\"{tag}\"");
+    fn new(known: Option<&String>, keys: T) -> Self {
+        // Of what is published, and nothing less: the same for the same keys on every replica, and another for others, whatever their number.
+        let tag = format!("\"{}\"", &blake3::hash(keys.to_json_string().as_bytes()).to_hex()[..32]);
         let is_known = |known: &String| {
             known.split(',').map(str::trim).any(|known| known.trim_start_matches("W/") == tag || known == "*")
         };
@@ -58,6 +59,26 @@ impl<T: Type + ToJSON> Published<T> {
             Self::NotModified(cache_control, tag)
         } else {
             Self::Keys(Json(keys), cache_control, tag)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(keys: &[&str]) -> String {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        match Published::new(None, keys) {
+            Published::Keys(_, _, tag) | Published::NotModified(_, tag) => tag,
+        }
+    }
+
+    #[test]
+    fn the_tag_names_the_keys_themselves_and_not_their_number() {
+        assert_eq!(tag(&["a", "b"]), tag(&["a", "b"]));
+        for others in [&["a", "c"][..], &["b", "a"], &["a"], &["a", "b", "c"]] {
+            assert_ne!(tag(&["a", "b"]), tag(others));
         }
     }
 }

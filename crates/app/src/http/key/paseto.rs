@@ -70,6 +70,6 @@ impl KeysApi {
             status: key.state.into(),
             not_after: key.not_after.map(Timestamp::from),
         });
-        Published::new(known.0.as_ref(), &published.tag, KeysResponse { keys: keys.collect() })
+        Published::new(known.0.as_ref(), KeysResponse { keys: keys.collect() })
     }
 }
