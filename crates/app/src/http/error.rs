@@ -1,12 +1,14 @@
 //! The one place where failures become answers: which code, which status, which details. A new failure of a use case breaks
 //! the build here.
 
+mod account;
 mod administration;
 mod company;
 mod key;
 mod live;
 mod privacy;
 mod schema;
+mod session;
 mod stream;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -31,13 +33,8 @@ use portcullis_domain::{
     caller::PermissionDenied,
     code::Code,
     port::{HashError, Source, StoreError},
-    session::{
-        AccountLocked, AuthenticateError, ListLoginHistoryError, ListLoginHistoryOfError, ListSessionsError,
-        RefreshError, RevokeOtherSessionsError, RevokeSessionError, SignInError, SignOutError,
-    },
-    user::{ChangePasswordError, GetProfileError, RegisterError, UpdateProfileError},
+    session::AccountLocked,
     value::{PasswordRule, Violations},
-    verification::{ForgotPasswordError, ResendVerificationError, ResetPasswordError, VerifyEmailError},
 };
 use serde_json::{Map, Value, json};
 
@@ -469,253 +466,5 @@ impl From<Violations> for Failure {
             failure.details.insert("reasons".to_owned(), json!(reasons));
         }
         failure
-    }
-}
-
-impl Fails for RegisterError {
-    const CODES: &'static [Code] = &[
-        Code::ValidationFailed,
-        Code::InvalidEmailFormat,
-        Code::WeakPassword,
-        Code::EmailAlreadyExists,
-        Code::UsernameAlreadyExists,
-        Code::Overloaded,
-    ];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Invalid(violations) => violations.into(),
-            Self::EmailTaken => Failure::new(Code::EmailAlreadyExists),
-            Self::UsernameTaken => Failure::new(Code::UsernameAlreadyExists),
-            Self::Hash(error) => error.into(),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for VerifyEmailError {
-    const CODES: &'static [Code] = &[Code::ValidationFailed, Code::CodeInvalid];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::CodeInvalid => Failure::new(Code::CodeInvalid),
-            Self::CodeExpired => Failure::new(Code::CodeInvalid).expired(),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for ResendVerificationError {
-    const CODES: &'static [Code] = &[Code::ValidationFailed];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for ForgotPasswordError {
-    const CODES: &'static [Code] = &[Code::ValidationFailed];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for ResetPasswordError {
-    const CODES: &'static [Code] = &[
-        Code::ValidationFailed,
-        Code::CodeInvalid,
-        Code::WeakPassword,
-        Code::PasswordReused,
-        Code::Overloaded,
-    ];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::CodeInvalid => Failure::new(Code::CodeInvalid),
-            Self::Invalid(violations) => violations.into(),
-            Self::Reused => Failure::new(Code::PasswordReused),
-            Self::Hash(error) => error.into(),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for ChangePasswordError {
-    const CODES: &'static [Code] = &[
-        Code::ValidationFailed,
-        Code::TokenInvalid,
-        Code::TokenExpired,
-        Code::ReauthenticationRequired,
-        Code::AccountLocked,
-        Code::WeakPassword,
-        Code::PasswordReused,
-        Code::Overloaded,
-    ];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::WrongPassword => Failure::new(Code::ReauthenticationRequired),
-            Self::Locked(locked) => locked.into(),
-            Self::Invalid(violations) => violations.into(),
-            Self::Reused => Failure::new(Code::PasswordReused),
-            Self::Hash(error) => error.into(),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for SignInError {
-    const CODES: &'static [Code] = &[
-        Code::ValidationFailed,
-        Code::InvalidCredentials,
-        Code::AccountDisabled,
-        Code::AccountLocked,
-        Code::EmailNotVerified,
-        Code::TooManySessions,
-        Code::Overloaded,
-    ];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Invalid(violations) => violations.into(),
-            Self::InvalidCredentials => Failure::new(Code::InvalidCredentials),
-            Self::AccountDisabled => Failure::new(Code::AccountDisabled),
-            Self::EmailNotVerified => Failure::new(Code::EmailNotVerified),
-            Self::AccountLocked(locked) => locked.into(),
-            Self::TooManySessions(_) => Failure::new(Code::TooManySessions),
-            Self::Hash(error) => error.into(),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for ListLoginHistoryError {
-    const CODES: &'static [Code] = &[Code::ValidationFailed, Code::TokenInvalid, Code::TokenExpired];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for ListLoginHistoryOfError {
-    const CODES: &'static [Code] = &[
-        Code::ValidationFailed,
-        Code::TokenInvalid,
-        Code::TokenExpired,
-        Code::PermissionDenied,
-        Code::UserNotFound,
-    ];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Denied(denied) => denied.into(),
-            Self::NotFound => Failure::new(Code::UserNotFound),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for RefreshError {
-    const CODES: &'static [Code] =
-        &[Code::ValidationFailed, Code::TokenInvalid, Code::SessionExpired, Code::RefreshTokenReused];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::TokenInvalid => Failure::new(Code::TokenInvalid),
-            Self::SessionExpired => Failure::new(Code::SessionExpired),
-            Self::Reused => Failure::new(Code::RefreshTokenReused),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for AuthenticateError {
-    const CODES: &'static [Code] = &[Code::TokenInvalid, Code::TokenExpired];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::TokenInvalid => Failure::new(Code::TokenInvalid),
-            Self::TokenExpired => Failure::new(Code::TokenExpired),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for SignOutError {
-    const CODES: &'static [Code] = &[Code::ValidationFailed, Code::TokenInvalid, Code::TokenExpired];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for GetProfileError {
-    const CODES: &'static [Code] = &[Code::TokenInvalid, Code::TokenExpired, Code::UserNotFound];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::NotFound => Failure::new(Code::UserNotFound),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for UpdateProfileError {
-    const CODES: &'static [Code] = &[
-        Code::ValidationFailed,
-        Code::TokenInvalid,
-        Code::TokenExpired,
-        Code::UserNotFound,
-        Code::UsernameAlreadyExists,
-    ];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Invalid(violations) => violations.into(),
-            Self::UsernameTaken => Failure::new(Code::UsernameAlreadyExists),
-            Self::NotFound => Failure::new(Code::UserNotFound),
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for ListSessionsError {
-    const CODES: &'static [Code] = &[Code::TokenInvalid, Code::TokenExpired];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for RevokeOtherSessionsError {
-    const CODES: &'static [Code] = &[Code::TokenInvalid, Code::TokenExpired];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Store(error) => error.into(),
-        }
-    }
-}
-
-impl Fails for RevokeSessionError {
-    const CODES: &'static [Code] =
-        &[Code::ValidationFailed, Code::TokenInvalid, Code::TokenExpired, Code::SessionNotFound];
-
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::NotFound => Failure::new(Code::SessionNotFound),
-            Self::Store(error) => error.into(),
-        }
     }
 }
