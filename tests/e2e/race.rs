@@ -19,6 +19,9 @@ pub(crate) async fn at_once<F>(clients: Vec<Client>, request: impl Fn(Client, us
 where
     F: Future<Output = Answer> + Send + 'static,
 {
+    for client in &clients {
+        client.get("/auth/health", "").await.expect(200);
+    }
     let barrier = Arc::new(Barrier::new(clients.len()));
     let tasks: Vec<_> = clients
         .into_iter()
@@ -26,7 +29,6 @@ where
         .map(|(number, client)| {
             let (barrier, request) = (Arc::clone(&barrier), request(client.clone(), number));
             tokio::spawn(async move {
-                client.get("/auth/health", "").await.expect(200);
                 barrier.wait().await;
                 request.await
             })
