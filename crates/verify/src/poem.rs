@@ -1,4 +1,4 @@
-//! Middleware for poem: `Route::new().at("/orders", get(orders)).with(Bearer::new(verifier))`. Handlers take [`Claims`](crate::Claims).
+//! Middleware for poem: `Route::new().at("/orders", get(orders)).with(Bearer::new(verifier))`. Handlers take [`Claims`].
 
 use std::sync::Arc;
 
