@@ -32,8 +32,8 @@ pub(crate) struct KeyCache {
     pub(crate) client: Client,
     pace: Pace,
     known: RwLock<Option<Arc<Known>>>,
-    /// When somebody last asked for keys to the end, whatever came of it.
-    asked: RwLock<Option<Instant>>,
+    /// When the last fetch ended, whatever came of it.
+    ended: RwLock<Option<Instant>>,
     last: Mutex<Last>,
     waiting: Semaphore,
     is_refreshing: AtomicBool,
@@ -66,11 +66,10 @@ impl Drop for Refreshing {
     }
 }
 
-/// The last fetch: when it began and ended, and why it failed.
+/// The last fetch: when it began, and why it failed.
 #[derive(Default)]
 struct Last {
     began: Option<Instant>,
-    ended: Option<Instant>,
     error: Option<Arc<FetchError>>,
 }
 
@@ -83,16 +82,6 @@ pub(crate) enum Wanted {
     New,
 }
 
-impl Last {
-    fn serves(&self, wanted: Wanted, asked: Instant) -> bool {
-        let at = match wanted {
-            Wanted::Any => self.ended,
-            Wanted::New => self.began,
-        };
-        at.is_some_and(|at| at >= asked)
-    }
-}
-
 impl KeyCache {
     pub(crate) fn new(source: Source, url: Url, names: Names, client: Client, pace: Pace) -> Self {
         Self {
@@ -102,7 +91,7 @@ impl KeyCache {
             client,
             pace,
             known: RwLock::default(),
-            asked: RwLock::default(),
+            ended: RwLock::default(),
             last: Mutex::default(),
             waiting: Semaphore::new(WAITING),
             is_refreshing: AtomicBool::new(false),
@@ -117,9 +106,8 @@ impl KeyCache {
         if now < known.fresh_until {
             return Ok(known);
         }
-        let asked = *self.asked.read().unwrap_or_else(PoisonError::into_inner);
         let is_neglected =
-            asked.is_none_or(|asked| now > asked + known.kept + known.kept.max(self.pace.floor));
+            self.ended().is_none_or(|ended| now > ended + known.kept + known.kept.max(self.pace.floor));
         if is_neglected || now > known.fresh_until + self.pace.outage {
             let fetched = self.fetched(Wanted::Any).await;
             return if Instant::now() < known.fresh_until + self.pace.outage {
@@ -145,14 +133,17 @@ impl KeyCache {
         let fetching = tokio::spawn(async move {
             let Ok(_waiting) = cache.waiting.try_acquire() else { return Err(Arc::new(FetchError::Busy)) };
             let mut last = cache.last.lock().await;
-            if !last.serves(wanted, asked) {
+            let served_from = match wanted {
+                Wanted::Any => cache.ended(),
+                Wanted::New => last.began,
+            };
+            if served_from.is_none_or(|from| from < asked) {
                 if let Some(began) = last.began {
                     tokio::time::sleep_until(began + cache.pace.floor).await;
                 }
                 last.began = Some(Instant::now());
                 last.error = cache.fetch(matches!(wanted, Wanted::New)).await.err().map(Arc::new);
-                last.ended = Some(Instant::now());
-                *cache.asked.write().unwrap_or_else(PoisonError::into_inner) = last.ended;
+                *cache.ended.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             }
             match (&last.error, cache.known()) {
                 (None, Some(known)) => Ok(known),
@@ -180,6 +171,10 @@ impl KeyCache {
         };
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(fetched));
         Ok(())
+    }
+
+    fn ended(&self) -> Option<Instant> {
+        *self.ended.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> Option<Arc<Known>> {
