@@ -52,12 +52,12 @@ fn text<'a>(key: &'a Value, name: &str) -> &'a str {
     key[name].as_str().unwrap_or_else(|| panic!("no {name}: {key}"))
 }
 
-/// The id of the key that signed a token.
-fn kid(token: &str) -> String {
-    let footer = token.rsplit('.').next().expect("a footer");
-    let footer = data_encoding::BASE64URL_NOPAD.decode(footer.as_bytes()).expect("base64");
-    let footer: Value = serde_json::from_slice(&footer).expect("JSON");
-    text(&footer, "kid").to_owned()
+/// The name of the key that signed a token, whatever its format.
+pub(crate) fn kid(token: &str) -> String {
+    let part = if token.starts_with("v4.") { token.rsplit('.').next() } else { token.split('.').next() };
+    let bytes = data_encoding::BASE64URL_NOPAD.decode(part.expect("a part").as_bytes()).expect("base64");
+    let part: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+    part["kid"].as_str().expect("a kid").to_owned()
 }
 
 async fn registered(client: &Client) -> Tokens {

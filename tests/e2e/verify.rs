@@ -1,8 +1,6 @@
 //! Another service, which checks the tokens by itself: the example of `portcullis-verify`, beside the service that issues them.
 
 use std::{
-    path::Path,
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -15,14 +13,15 @@ use tokio::task::JoinHandle;
 
 use crate::{
     client::{self, Client, PASSWORD},
+    keys::kid,
     server::{PATIENCE, Server},
+    walkthrough::{readme_lines, run},
 };
 
 #[expect(dead_code, reason = "its main listens on one port, which tests cannot share")]
 #[path = "../../crates/verify/examples/service.rs"]
 mod example;
 
-const README: &str = include_str!("../../README.md");
 const EMAIL: &str = "jane@example.com";
 const UNVERIFIED: (&str, &str) = ("ENABLE_EMAIL_VERIFICATION", "false");
 const MANY_SESSIONS: (&str, &str) = ("MAX_SESSIONS_PER_USER", "200");
@@ -103,14 +102,6 @@ async fn another_service_takes_good_tokens_and_refuses_bad_ones_in_every_format(
     }
 }
 
-/// The name of the key that signed a token, whatever its format.
-fn kid(token: &str) -> String {
-    let part = if token.starts_with("v4.") { token.rsplit('.').next() } else { token.split('.').next() };
-    let bytes = data_encoding::BASE64URL_NOPAD.decode(part.expect("a part").as_bytes()).expect("base64");
-    let part: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
-    part["kid"].as_str().expect("a kid").to_owned()
-}
-
 /// Signs in and calls the other service with the new token and with the first, over and over; says which keys signed.
 async fn customer(
     client: Client,
@@ -173,24 +164,13 @@ async fn keys_rotate_under_another_service_and_not_one_good_token_is_refused() {
     }
 }
 
-/// Runs lines with bash; what they print.
-fn run(lines: &str, folder: &Path) -> String {
-    let mut bash = Command::new("bash");
-    bash.args(["-euo", "pipefail", "-c", lines]).current_dir(folder).env("NO_PROXY", "*");
-    let output = bash.output().expect("bash runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_lines_for_another_service_run_as_they_stand() {
     let server = Server::start_with(&[UNVERIFIED]);
     let (client, orders) = (Client::of(&server), Orders::start(&server, Format::Paseto).await);
     client.register(EMAIL).await.expect(201);
     let access = client.login(EMAIL, PASSWORD).await.tokens().access;
-    let (_, block) = README.split_once("<!-- verify: ").expect("the README has the marker");
-    let (_, block) = block.split_once("```sh\n").expect("a shell block follows");
-    let (lines, _) = block.split_once("\n```").expect("the block ends");
+    let lines = readme_lines("verify");
     let lines = format!("access={access}\n{}", lines.replace("http://127.0.0.1:8001", &orders.url));
     let printed = run(&lines, server.folder());
     let statuses = printed.lines().filter_map(|line| line.strip_prefix("HTTP/1.1 ")?.split(' ').next());

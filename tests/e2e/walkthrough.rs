@@ -22,15 +22,15 @@ const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// The port of the printed lines is one for all tests of this process.
 static DEFAULT_PORT: Mutex<()> = Mutex::new(());
 
-/// The shell block below the marker.
-fn readme_lines() -> &'static str {
-    let (_, after) = README.split_once("<!-- walkthrough: ").expect("the README has the marker");
+/// The shell block of the README below a marker.
+pub(crate) fn readme_lines(marker: &str) -> &'static str {
+    let (_, after) = README.split_once(&format!("<!-- {marker}: ")).expect("the README has the marker");
     let (_, block) = after.split_once("```sh\n").expect("a shell block follows");
     block.split_once("\n```").expect("the block ends").0
 }
 
-/// Runs lines with bash in a folder; each JSON value they print, in order.
-fn run(lines: &str, folder: &Path) -> Vec<Value> {
+/// Runs lines with bash in a folder; what they print.
+pub(crate) fn run(lines: &str, folder: &Path) -> String {
     let mut bash = Command::new("bash");
     // A person's proxy is not for their own machine, and the tools would ask it where one is set.
     bash.args(["-euo", "pipefail", "-c", lines])
@@ -40,10 +40,14 @@ fn run(lines: &str, folder: &Path) -> Vec<Value> {
     let output = bash.output().expect("bash runs");
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\nstdout: {stdout}\nstderr: {stderr}", output.status);
-    let values = serde_json::Deserializer::from_str(&stdout).into_iter();
-    values
-        .map(|value| value.unwrap_or_else(|error| panic!("{error} in {stdout}\nstderr: {stderr}")))
-        .collect()
+    stdout.into_owned()
+}
+
+/// As [`run`]; each JSON value they print, in order.
+fn answers(lines: &str, folder: &Path) -> Vec<Value> {
+    let printed = run(lines, folder);
+    let values = serde_json::Deserializer::from_str(&printed).into_iter();
+    values.map(|value| value.unwrap_or_else(|error| panic!("{error} in {printed}"))).collect()
 }
 
 fn error_codes(answers: &[Value]) -> Vec<Option<&str>> {
@@ -55,7 +59,7 @@ fn the_readmes_walkthrough_runs_as_it_stands_from_clone_to_signed_out() {
     let _port = DEFAULT_PORT.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::start_as_printed();
     let address = server.url().trim_start_matches("http://");
-    let answers = run(&readme_lines().replace(PRINTED_ADDRESS, address), server.folder());
+    let answers = answers(&readme_lines("walkthrough").replace(PRINTED_ADDRESS, address), server.folder());
 
     let codes = [None, None, None, None, Some("USER_1006"), Some("USER_1202")];
     assert_eq!(error_codes(&answers), codes, "{answers:#?}");
@@ -127,7 +131,7 @@ fn the_lines_that_serve_prints_on_a_terminal_run_from_any_other_folder() {
     let printed = terminal.wait_for("Try it from another terminal:\n", "Stop it with Ctrl-C.");
 
     let elsewhere = tempfile::tempdir().expect("a folder");
-    let answers = run(&printed, elsewhere.path());
+    let answers = answers(&printed, elsewhere.path());
     assert_eq!(error_codes(&answers), [None, None, None], "{answers:#?}");
     assert_eq!(answers[0]["email"], "jane@example.com");
     assert_eq!(answers[2]["token_type"], "bearer");
