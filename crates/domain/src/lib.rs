@@ -24,6 +24,7 @@ pub mod session;
 pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod token;
 pub mod user;
 pub mod value;
 pub mod verification;

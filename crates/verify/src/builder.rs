@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
-use portcullis_jwt::{Algorithm, JwtError, JwtVerifier};
+use portcullis_domain::token::{TokenNameError, TokenRules};
+use portcullis_jwt::Algorithm;
 use reqwest::{Client, Url, redirect};
 use thiserror::Error;
 
@@ -14,7 +15,6 @@ const PASERK_PATH: &str = "/api/v1/auth/keys";
 const JWKS_PATH: &str = "/.well-known/jwks.json";
 /// What the service puts into tokens unless `TOKEN_AUDIENCE` says otherwise.
 const AUDIENCE: &str = "portcullis";
-const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
 /// Longer than replicas are without news of a rotation: who has not heard of a key when first asked has when asked again.
 const FLOOR: Duration = Duration::from_secs(3);
 /// More than anybody means; whatever is longer is as good as this.
@@ -32,18 +32,10 @@ pub struct Builder {
     formats: Vec<Format>,
     paserk_url: Option<String>,
     jwks_url: Option<String>,
-    clock_leeway: Duration,
+    clock_leeway: Option<Duration>,
     floor: Duration,
     outage: Duration,
     client: Option<Client>,
-}
-
-/// What every token must say.
-#[derive(Clone, Debug)]
-pub(crate) struct Names {
-    pub(crate) issuer: String,
-    pub(crate) audience: String,
-    pub(crate) clock_leeway: Duration,
 }
 
 /// No token can be checked like this.
@@ -54,7 +46,7 @@ pub enum BuildError {
     Address(String),
     /// The issuer or the audience would not fit a token.
     #[error(transparent)]
-    Name(#[from] JwtError),
+    Name(#[from] TokenNameError),
     /// No format would be taken.
     #[error("no format is accepted")]
     NoFormat,
@@ -72,7 +64,7 @@ impl Builder {
             formats: vec![Format::Paseto],
             paserk_url: None,
             jwks_url: None,
-            clock_leeway: CLOCK_LEEWAY,
+            clock_leeway: None,
             floor: FLOOR,
             outage: OUTAGE,
             client: None,
@@ -113,7 +105,7 @@ impl Builder {
     /// By how much the service's clock may be ahead of this one's; five seconds unless told otherwise, as between its replicas. It lengthens no
     /// token's life.
     pub fn clock_leeway(mut self, leeway: Duration) -> Self {
-        self.clock_leeway = leeway;
+        self.clock_leeway = Some(leeway);
         self
     }
 
@@ -141,13 +133,10 @@ impl Builder {
     /// Makes the verifier. Nothing is fetched yet.
     pub fn build(self) -> Result<Verifier, BuildError> {
         let address = self.address.trim_end_matches('/').to_owned();
-        let names = Names {
-            issuer: self.issuer.unwrap_or_else(|| address.clone()),
-            audience: self.audience,
-            clock_leeway: self.clock_leeway,
-        };
-        // Both formats have the same rules for names.
-        JwtVerifier::new(&[], names.issuer.as_str(), names.audience.as_str())?;
+        let mut rules = TokenRules::new(self.issuer.unwrap_or_else(|| address.clone()), self.audience)?;
+        if let Some(leeway) = self.clock_leeway {
+            rules = rules.with_clock_leeway(leeway);
+        }
         let client = match self.client {
             Some(client) => client,
             None => client().map_err(BuildError::Client)?,
@@ -160,11 +149,11 @@ impl Builder {
         let sources = paserk.into_iter().chain(jwks);
         let caches = sources.map(|(source, url, path)| {
             let url = parse(&url.unwrap_or_else(|| format!("{address}{path}")))?;
-            let (names, client) = (names.clone(), client.clone());
+            let (rules, client) = (rules.clone(), client.clone());
             Ok(Arc::new(KeyCache::new(
                 source,
                 url,
-                names,
+                rules,
                 client,
                 Pace { floor: self.floor, outage: self.outage },
             )))

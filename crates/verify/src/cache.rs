@@ -9,6 +9,7 @@ use std::{
 };
 
 use http::HeaderValue;
+use portcullis_domain::token::TokenRules;
 use reqwest::{Client, Url};
 use tokio::{
     sync::{Mutex, Semaphore},
@@ -16,7 +17,6 @@ use tokio::{
 };
 
 use crate::{
-    builder::Names,
     fetch::{FetchError, Fetched, fetch},
     key_set::{KeySet, Source},
 };
@@ -28,7 +28,7 @@ const WAITING: usize = 1024;
 pub(crate) struct KeyCache {
     pub(crate) source: Source,
     pub(crate) url: Url,
-    pub(crate) names: Names,
+    pub(crate) rules: TokenRules,
     pub(crate) client: Client,
     pace: Pace,
     known: RwLock<Option<Arc<Known>>>,
@@ -83,11 +83,11 @@ pub(crate) enum Wanted {
 }
 
 impl KeyCache {
-    pub(crate) fn new(source: Source, url: Url, names: Names, client: Client, pace: Pace) -> Self {
+    pub(crate) fn new(source: Source, url: Url, rules: TokenRules, client: Client, pace: Pace) -> Self {
         Self {
             source,
             url,
-            names,
+            rules,
             client,
             pace,
             known: RwLock::default(),
@@ -160,7 +160,7 @@ impl KeyCache {
         let began = Instant::now();
         let fetched = match (fetch(&self.client, &self.url, tag, anew).await?, &known) {
             (Fetched::New { body, tag, kept }, _) => {
-                let keys = Arc::new(self.source.read(&body, &self.names)?);
+                let keys = Arc::new(self.source.read(&body, &self.rules)?);
                 Known { keys, tag, kept, fresh_until: began + kept }
             }
             (Fetched::Same { kept }, Some(known)) => {

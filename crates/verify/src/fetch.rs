@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use portcullis_jwt::JwtError;
-use portcullis_paseto::PasetoError;
 use reqwest::{Client, Response, Url};
 use thiserror::Error;
 
@@ -35,12 +33,6 @@ pub enum FetchError {
     /// It answers something else than keys.
     #[error("the answer is no set of keys")]
     Malformed(#[from] serde_json::Error),
-    /// A key is unfit.
-    #[error(transparent)]
-    Paseto(#[from] PasetoError),
-    /// A key is unfit.
-    #[error(transparent)]
-    Jwt(#[from] JwtError),
     /// It publishes no key for the formats in use.
     #[error("there is no key for the formats that are accepted: are they those that the service issues?")]
     NoKey,

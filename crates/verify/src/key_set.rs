@@ -1,17 +1,16 @@
 //! The keys of one format, read as the service publishes them.
 
-use std::slice::from_ref;
-
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
     port::{AccessClaims, TokenError},
+    token::TokenRules,
     value::Secret,
 };
 use portcullis_jwt::{Algorithm, JwtVerifier, PublicJwk};
 use portcullis_paseto::PasetoVerifier;
 use serde::Deserialize;
 
-use crate::{builder::Names, fetch::FetchError};
+use crate::fetch::FetchError;
 
 /// A format of access tokens, as the service's `TOKEN_FORMAT` and `JWT_ALGORITHM` have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,29 +73,25 @@ impl Source {
 
     /// Reads what was fetched. Keys that are not understood, or are none, are passed over (RFC 7517 §5): the others are as good as they were. A set
     /// without a single key that could be used is none: what is known is worth more.
-    pub(crate) fn read(&self, body: &[u8], names: &Names) -> Result<KeySet, FetchError> {
-        let Names { issuer, audience, clock_leeway } = names;
-        match self {
+    pub(crate) fn read(&self, body: &[u8], rules: &TokenRules) -> Result<KeySet, FetchError> {
+        let (keys, is_empty) = match self {
             Self::Paserk => {
                 let keys: PaserkKeys = serde_json::from_slice(body)?;
                 let keys = keys.keys.iter().map(|key| (key.paserk.as_str(), key.not_after));
-                let keys = keys.filter(|key| PasetoVerifier::new([*key], issuer, audience).is_ok());
-                let keys = PasetoVerifier::new(keys, issuer, audience)?;
-                let keys = if keys.is_empty() { Err(FetchError::NoKey) } else { Ok(keys) }?;
-                Ok(KeySet::Paseto(keys.with_clock_leeway(*clock_leeway)))
+                let keys = PasetoVerifier::new(keys, rules.clone());
+                let is_empty = keys.is_empty();
+                (KeySet::Paseto(keys), is_empty)
             }
             Self::Jwks(algorithms) => {
                 let keys: Jwks = serde_json::from_slice(body)?;
                 let keys = keys.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
-                let keys = keys.filter_map(|key| key.read(algorithms));
-                let keys: Vec<_> =
-                    keys.filter(|key| JwtVerifier::new(from_ref(key), issuer, audience).is_ok()).collect();
-                if keys.is_empty() {
-                    return Err(FetchError::NoKey);
-                }
-                Ok(KeySet::Jwt(JwtVerifier::new(&keys, issuer, audience)?.with_clock_leeway(*clock_leeway)))
+                let keys: Vec<_> = keys.filter_map(|key| key.read(algorithms)).collect();
+                let keys = JwtVerifier::new(&keys, rules.clone());
+                let is_empty = keys.is_empty();
+                (KeySet::Jwt(keys), is_empty)
             }
-        }
+        };
+        if is_empty { Err(FetchError::NoKey) } else { Ok(keys) }
     }
 }
 

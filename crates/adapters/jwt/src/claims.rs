@@ -5,6 +5,7 @@ use portcullis_domain::{
     caller::{Permission, Role},
     id::{CompanyId, SessionId, TokenId, UserId},
     port::AccessClaims,
+    token::Stated,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,16 +15,16 @@ const CLIENT: &str = "portcullis";
 /// An access token's claims.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Access {
-    pub(crate) iss: String,
+    iss: String,
     sub: UserId,
-    pub(crate) aud: String,
+    aud: String,
     client_id: String,
     #[serde(with = "ts_seconds")]
-    pub(crate) iat: DateTime<Utc>,
+    iat: DateTime<Utc>,
     #[serde(with = "ts_seconds")]
-    pub(crate) nbf: DateTime<Utc>,
+    nbf: DateTime<Utc>,
     #[serde(with = "ts_seconds")]
-    pub(crate) exp: DateTime<Utc>,
+    exp: DateTime<Utc>,
     jti: TokenId,
     sid: SessionId,
     /// People without a company have none.
@@ -51,6 +52,16 @@ impl Access {
             cid: claims.company,
             role: claims.role,
             perms: claims.permissions.clone(),
+        }
+    }
+
+    pub(crate) fn stated(&self) -> Stated<'_> {
+        Stated {
+            issuer: &self.iss,
+            audience: &self.aud,
+            issued_at: self.iat,
+            not_before: self.nbf,
+            expires_at: self.exp,
         }
     }
 

@@ -65,17 +65,6 @@ pub struct PublicJwk {
     pub not_after: Option<DateTime<Utc>>,
 }
 
-/// A public key cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum PublicJwkError {
-    /// Its coordinates are no point of its curve.
-    #[error("the key {0:?} is none")]
-    Key(String),
-    /// It goes by a name that is another key's.
-    #[error("the key {0:?} is another one than its name says")]
-    Name(String),
-}
-
 /// What a signing key's material makes.
 pub(crate) struct Key {
     epoch: u32,
@@ -146,11 +135,9 @@ impl VerifyingKey {
         Self { until, kid, header: BASE64URL_NOPAD.encode(header.as_bytes()), point }
     }
 
-    /// Of a key as it is published. Its name must be the one that follows from it.
-    pub(crate) fn parse(jwk: &PublicJwk) -> Result<Self, PublicJwkError> {
-        let point = Point::parse(jwk).ok_or_else(|| PublicJwkError::Key(jwk.kid.clone()))?;
-        let key = Self::new(point, jwk.not_after);
-        if key.kid == jwk.kid { Ok(key) } else { Err(PublicJwkError::Name(jwk.kid.clone())) }
+    /// Of a key as it is published. Its coordinates must be a point of its curve, and its name the one that follows from it.
+    pub(crate) fn parse(jwk: &PublicJwk) -> Option<Self> {
+        Some(Self::new(Point::parse(jwk)?, jwk.not_after)).filter(|key| key.kid == jwk.kid)
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

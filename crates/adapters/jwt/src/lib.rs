@@ -12,6 +12,6 @@ mod key;
 mod token;
 mod verifier;
 
-pub use key::{Algorithm, KeyError, PublicJwk, PublicJwkError};
+pub use key::{Algorithm, KeyError, PublicJwk};
 pub use token::{Jwt, JwtError};
 pub use verifier::JwtVerifier;

@@ -10,14 +10,15 @@ use data_encoding::BASE64URL_NOPAD;
 use portcullis_domain::{
     key_ring::{KeyRing, KeyState},
     port::{AccessClaims, RefreshClaims, StoreError, TokenError, Tokens},
+    token::{TokenNameError, TokenRules},
     value::Secret,
 };
 use thiserror::Error;
 
 use crate::{
     claims::Access,
-    key::{Algorithm, Key, KeyError, PublicJwk, PublicJwkError, VerifyingKey},
-    verifier::{MAX_NAME_LENGTH, Rules, names_unknown_key},
+    key::{Algorithm, Key, KeyError, PublicJwk, VerifyingKey},
+    verifier::{names_unknown_key, verify},
 };
 
 /// Makes and checks access tokens as JWT with the keys of a key ring: the active one signs, and all verify, a retired one until what it
@@ -25,7 +26,7 @@ use crate::{
 pub struct Jwt {
     keys: RwLock<Keys>,
     algorithm: Algorithm,
-    rules: Rules,
+    rules: TokenRules,
     refresh: Arc<dyn Tokens>,
 }
 
@@ -48,14 +49,20 @@ pub enum JwtError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The issuer would not fit a token.
-    #[error("the token issuer must be 1 to {MAX_NAME_LENGTH} bytes without control characters")]
+    #[error("{}", TokenNameError::Issuer)]
     Issuer,
     /// The audience would not fit a token.
-    #[error("the token audience must be 1 to {MAX_NAME_LENGTH} bytes without control characters")]
+    #[error("{}", TokenNameError::Audience)]
     Audience,
-    /// A published key is unfit.
-    #[error(transparent)]
-    PublicKey(#[from] PublicJwkError),
+}
+
+impl From<TokenNameError> for JwtError {
+    fn from(error: TokenNameError) -> Self {
+        match error {
+            TokenNameError::Issuer => Self::Issuer,
+            TokenNameError::Audience => Self::Audience,
+        }
+    }
 }
 
 impl Jwt {
@@ -67,7 +74,7 @@ impl Jwt {
         audience: impl Into<String>,
         refresh: Arc<dyn Tokens>,
     ) -> Result<Self, JwtError> {
-        let rules = Rules::new(issuer.into(), audience.into())?;
+        let rules = TokenRules::new(issuer, audience)?;
         let keys = RwLock::new(Keys::new(ring, algorithm)?);
         Ok(Self { keys, algorithm, rules, refresh })
     }
@@ -76,7 +83,7 @@ impl Jwt {
     /// invalid. It lengthens no token's life.
     #[must_use]
     pub fn with_clock_leeway(mut self, leeway: Duration) -> Self {
-        self.rules.set_clock_leeway(leeway);
+        self.rules = self.rules.with_clock_leeway(leeway);
         self
     }
 
@@ -131,13 +138,13 @@ fn sign(key: &Key, payload: &[u8]) -> String {
 #[async_trait]
 impl Tokens for Jwt {
     fn issue_access(&self, claims: &AccessClaims) -> Secret {
-        let payload = serde_json::to_vec(&Access::new(&self.rules.issuer, &self.rules.audience, claims));
+        let payload = serde_json::to_vec(&Access::new(self.rules.issuer(), self.rules.audience(), claims));
         let payload = payload.expect("claims are texts, numbers and times");
         Secret::new(sign(self.keys().active(), &payload))
     }
 
     fn verify_access(&self, token: &Secret, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
-        self.rules.verify(self.keys().verifying(), token, now)
+        verify(&self.rules, self.keys().verifying(), token, now)
     }
 
     fn issue_refresh(&self, claims: &RefreshClaims) -> Secret {
@@ -159,8 +166,8 @@ impl fmt::Debug for Jwt {
         f.debug_struct("Jwt")
             .field("keys", &self.keys().all)
             .field("algorithm", &self.algorithm)
-            .field("issuer", &self.rules.issuer)
-            .field("audience", &self.rules.audience)
+            .field("issuer", &self.rules.issuer())
+            .field("audience", &self.rules.audience())
             .finish_non_exhaustive()
     }
 }

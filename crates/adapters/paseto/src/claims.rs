@@ -5,6 +5,7 @@ use portcullis_domain::{
     caller::{Permission, Role},
     id::{CompanyId, SessionId, TokenId, UserId},
     port::{AccessClaims, RefreshClaims},
+    token::Stated,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,16 @@ impl Bounds {
             iat: issued_at,
             nbf: issued_at,
             exp: expires_at.trunc_subsecs(0),
+        }
+    }
+
+    pub(crate) fn stated(&self) -> Stated<'_> {
+        Stated {
+            issuer: &self.iss,
+            audience: &self.aud,
+            issued_at: self.iat,
+            not_before: self.nbf,
+            expires_at: self.exp,
         }
     }
 }

@@ -12,16 +12,16 @@ use pasetors::{
 use portcullis_domain::{
     key_ring::{KeyRing, KeyState},
     port::{AccessClaims, RefreshClaims, TokenError, Tokens},
+    token::{TokenNameError, TokenRules},
     value::Secret,
 };
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
-    checkpoint::PublicKeyError,
     claims::{Access, Bounds, Refresh},
     key::{Key, KeyError, PublicKey, VerifyingKey},
-    verifier::{MAX_NAME_LENGTH, Rules, find, invalid, names_unknown_key, read, untrusted},
+    verifier::{find, invalid, names_unknown_key, read, untrusted, verify},
 };
 
 /// Authenticated with every refresh token but not in it: should another kind of `v4.local` token ever be made with the same
@@ -32,7 +32,7 @@ const REFRESH_PURPOSE: &[u8] = b"portcullis refresh token v1";
 /// signed has expired.
 pub struct Paseto {
     keys: RwLock<Keys>,
-    rules: Rules,
+    rules: TokenRules,
 }
 
 /// The keys of a ring.
@@ -54,14 +54,20 @@ pub enum PasetoError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The issuer would not fit a token.
-    #[error("the token issuer must be 1 to {MAX_NAME_LENGTH} bytes without control characters")]
+    #[error("{}", TokenNameError::Issuer)]
     Issuer,
     /// The audience would not fit a token.
-    #[error("the token audience must be 1 to {MAX_NAME_LENGTH} bytes without control characters")]
+    #[error("{}", TokenNameError::Audience)]
     Audience,
-    /// A published key is unfit.
-    #[error(transparent)]
-    PublicKey(#[from] PublicKeyError),
+}
+
+impl From<TokenNameError> for PasetoError {
+    fn from(error: TokenNameError) -> Self {
+        match error {
+            TokenNameError::Issuer => Self::Issuer,
+            TokenNameError::Audience => Self::Audience,
+        }
+    }
 }
 
 impl Paseto {
@@ -71,7 +77,7 @@ impl Paseto {
         issuer: impl Into<String>,
         audience: impl Into<String>,
     ) -> Result<Self, PasetoError> {
-        let rules = Rules::new(issuer.into(), audience.into())?;
+        let rules = TokenRules::new(issuer, audience)?;
         let keys = RwLock::new(Keys::new(ring)?);
         Ok(Self { keys, rules })
     }
@@ -88,7 +94,7 @@ impl Paseto {
     /// lengthens no token's life.
     #[must_use]
     pub fn with_clock_leeway(mut self, leeway: Duration) -> Self {
-        self.rules.set_clock_leeway(leeway);
+        self.rules = self.rules.with_clock_leeway(leeway);
         self
     }
 
@@ -111,7 +117,7 @@ impl Paseto {
     }
 
     fn bounds(&self, issued_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> Bounds {
-        Bounds::new(&self.rules.issuer, &self.rules.audience, issued_at, expires_at)
+        Bounds::new(self.rules.issuer(), self.rules.audience(), issued_at, expires_at)
     }
 }
 
@@ -141,7 +147,7 @@ impl Tokens for Paseto {
     }
 
     fn verify_access(&self, token: &Secret, now: DateTime<Utc>) -> Result<AccessClaims, TokenError> {
-        self.rules.verify(self.keys().verifying(), token, now)
+        verify(&self.rules, self.keys().verifying(), token, now)
     }
 
     /// The nonce is the PASETO library's own, from the operating system: the library takes none from outside.
@@ -162,7 +168,7 @@ impl Tokens for Paseto {
         let trusted =
             LocalToken::decrypt(&key.local, &token, footer, Some(REFRESH_PURPOSE)).map_err(invalid)?;
         let claims: Refresh = read(trusted.payload())?;
-        self.rules.check(&claims.bounds, key.refresh_until, now)?;
+        self.rules.check(claims.bounds.stated(), key.refresh_until, now)?;
         Ok(claims.into_domain())
     }
 }
@@ -172,8 +178,8 @@ impl fmt::Debug for Paseto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Paseto")
             .field("keys", &self.keys().all)
-            .field("issuer", &self.rules.issuer)
-            .field("audience", &self.rules.audience)
+            .field("issuer", &self.rules.issuer())
+            .field("audience", &self.rules.audience())
             .finish_non_exhaustive()
     }
 }

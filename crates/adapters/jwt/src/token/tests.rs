@@ -3,6 +3,7 @@ use portcullis_domain::{
     caller::{Permission, Role},
     id::{CompanyId, SessionId, TokenId, UserId},
     key_ring::{Lifetimes, SigningKey},
+    token::MAX_NAME_LENGTH,
 };
 use portcullis_memory::OpaqueTokens;
 use serde_json::{Value, json};

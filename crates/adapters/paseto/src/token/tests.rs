@@ -1,6 +1,7 @@
 use chrono::TimeDelta;
 use data_encoding::BASE64URL_NOPAD;
 use portcullis_domain::key_ring::{Lifetimes, SigningKey};
+use portcullis_domain::token::MAX_NAME_LENGTH;
 use portcullis_domain::{
     caller::{Permission, Role},
     id::{CompanyId, SessionId, TokenId, UserId},
